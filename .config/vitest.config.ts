@@ -1,0 +1,28 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const alias = { 'guix-offload/plugin-api': fileURLToPath(new URL('../src/plugin-api/index.ts', import.meta.url)) }
+
+/**
+ * `unit` and `golden` run in seconds and touch nothing outside a temporary folder; `testbed`, `cli`, `conformance` and `integration`
+ * start real daemons and servers and need root on Debian.
+ */
+const project = (name: string, timeout: number, fileParallelism: boolean) => ({
+  root,
+  resolve: { alias },
+  test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout: timeout, hookTimeout: timeout, fileParallelism, pool: 'forks' as const },
+})
+
+export default defineConfig({
+  root,
+  test: {
+    projects: [
+      project('unit', 20_000, true),
+      project('cli', 60_000, true),
+      project('conformance', 120_000, true),
+      project('testbed', 600_000, false),
+      project('integration', 600_000, true),
+    ],
+  },
+})
