@@ -17,8 +17,9 @@ export class ByteFeed {
   /** Absolute position of the next byte, for error messages. */
   #offset = 0
 
-  /** Called with every run of bytes as it is consumed, in order; the hook for hashing what a grammar reads. */
-  onConsumed: ((bytes: Uint8Array) => void) | undefined
+  #onConsumed: ((bytes: Uint8Array) => void) | undefined
+  /** Where in the first chunk the bytes begin that are consumed but not reported yet. */
+  #reported = 0
 
   constructor(readonly what: string) {}
 
@@ -30,6 +31,23 @@ export class ByteFeed {
     return this.#offset
   }
 
+  /**
+   * Told every byte that is consumed, in order; the hook for hashing what a grammar reads. Bytes are reported in runs as long as the chunks
+   * allow, at the latest by {@link reportConsumed}: a call per token would cost more than the tokens. Setting it reports what is due first.
+   */
+  set onConsumed(listener: ((bytes: Uint8Array) => void) | undefined) {
+    this.reportConsumed()
+    this.#onConsumed = listener
+  }
+
+  /** Reports what was consumed and not reported yet. */
+  reportConsumed(): void {
+    const due = this.#chunks[0]?.subarray(this.#reported, this.#head)
+    this.#reported = this.#head
+    if (due !== undefined && due.length > 0) this.#onConsumed?.(due)
+  }
+
+  /** Chunks are kept and handed out without copying: whoever pushes one must not write to it again. */
   push(chunk: Uint8Array): void {
     if (chunk.length === 0) return
     this.#chunks.push(Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))
@@ -66,7 +84,7 @@ export class ByteFeed {
     if (first === undefined) throw this.fail('took bytes from an empty feed')
     const length = Math.min(max, first.length - this.#head)
     const bytes = first.subarray(this.#head, this.#head + length)
-    this.#consume(length, bytes)
+    this.#consume(length)
     return bytes
   }
 
@@ -75,7 +93,7 @@ export class ByteFeed {
     const first = this.#chunks[0]
     if (first !== undefined && first.length - this.#head >= length) {
       const bytes = first.subarray(this.#head, this.#head + length)
-      this.#consume(length, bytes)
+      this.#consume(length)
       return bytes
     }
     if (length > this.#available) throw this.fail('took more bytes than are there')
@@ -84,16 +102,17 @@ export class ByteFeed {
     return bytes
   }
 
-  #consume(length: number, bytes: Buffer): void {
+  #consume(length: number): void {
     this.#head += length
     this.#offset += length
     this.#available -= length
     const first = this.#chunks[0]
     if (first !== undefined && this.#head === first.length) {
+      this.reportConsumed()
       this.#chunks.shift()
       this.#head = 0
+      this.#reported = 0
     }
-    this.onConsumed?.(bytes)
   }
 }
 

@@ -1,0 +1,33 @@
+/**
+ * Encoding of NAR archives, piece by piece and without I/O (the grammar is in nar-tokens.ts). The pieces of a tree are written in the order
+ * of the grammar; for the root, {@link beginArchive}, the node, {@link endNode}; for each entry of a directory {@link beginEntry}, the node,
+ * {@link endEntry}. Whoever calls sees to the ascending order of entries.
+ */
+import { encodeInteger, encodeString, padding } from '../wire/encode.js'
+import { BEGIN, CLOSE, CLOSE_ENTRY, CONTENTS, DIRECTORY, ENTRY, ENTRY_NAME, ENTRY_NODE, EXECUTABLE, EXECUTABLE_CONTENTS, REGULAR, SYMLINK, TARGET } from './nar-tokens.js'
+
+const PLAIN_FILE = Buffer.concat([REGULAR.bytes, CONTENTS.bytes])
+const EXECUTABLE_FILE = Buffer.concat([REGULAR.bytes, EXECUTABLE.bytes, EXECUTABLE_CONTENTS.bytes])
+const LINK = Buffer.concat([SYMLINK.bytes, TARGET.bytes])
+const NAMED_ENTRY = Buffer.concat([ENTRY.bytes, ENTRY_NAME.bytes])
+
+export const beginArchive: Buffer = BEGIN.bytes
+export const endNode: Buffer = CLOSE.bytes
+export const endEntry: Buffer = CLOSE_ENTRY.bytes
+/** A directory node up to its entries. */
+export const directoryHeader: Buffer = DIRECTORY.bytes
+
+/** A file node up to its contents, which follow as `size` bytes and {@link contentsPadding}. */
+export function fileHeader(executable: boolean, size: number): Buffer {
+  return Buffer.concat([executable ? EXECUTABLE_FILE : PLAIN_FILE, encodeInteger(size)])
+}
+
+export const contentsPadding: (size: number) => Buffer = padding
+
+export function symlinkNode(target: Uint8Array): Buffer {
+  return Buffer.concat([LINK, encodeString(target)])
+}
+
+export function beginEntry(name: Uint8Array): Buffer {
+  return Buffer.concat([NAMED_ENTRY, encodeString(name), ENTRY_NODE.bytes])
+}
