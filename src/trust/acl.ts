@@ -1,8 +1,8 @@
 import { parseSexp } from './parse-sexp.js'
 import { keyId, publicKeyFromSexp } from './public-key.js'
 import type { KeyIdentity, PublicKey } from './public-key.js'
-import { list, SexpDocument } from './sexp.js'
-import type { SexpOrigin } from './sexp.js'
+import { list } from './sexp.js'
+import type { SexpOrigin , SexpDocument } from './sexp.js'
 
 /**
  * The keys whose archives may be imported, from the SPKI-like file that `guix archive --authorize` maintains:

@@ -3,7 +3,7 @@ import type { Acl } from './acl.js'
 import { parseSexp } from './parse-sexp.js'
 import { authorizeCommand, displayKey, publicKeyFromSexp } from './public-key.js'
 import type { PublicKey } from './public-key.js'
-import { SexpDocument } from './sexp.js'
+import type { SexpDocument } from './sexp.js'
 import type { Sexp } from './sexp.js'
 
 /**
