@@ -1,0 +1,55 @@
+import type { BuildMachine, Connection } from '../plugin-api/index.js'
+import type { Consumer } from '../protocol/exchange.js'
+import { fetchOutputs } from './fetch-outputs.js'
+import type { PhaseTimer } from './phases.js'
+import type { OffloadPorts } from './ports.js'
+import { sendInputs } from './send-inputs.js'
+import { nothingTransferred, type OffloadTask, type Transfer } from './task.js'
+
+export interface BuildRecord {
+  readonly phases: PhaseTimer
+  sent: Transfer
+  fetched: Transfer
+}
+
+/**
+ * One derivation on one machine, over channels of one connection: send what is missing, build, fetch. The connection stays the caller's.
+ * @throws BuildError for the derivation's own failure; anything else is the machine's, ours, or the abort's reason
+ */
+export async function buildOnMachine(
+  task: OffloadTask,
+  machine: BuildMachine,
+  connection: Connection,
+  ports: OffloadPorts,
+  buildLog: Consumer,
+  record: BuildRecord,
+  signal: AbortSignal,
+): Promise<void> {
+  const { derivation } = task.request
+  const { log } = ports
+  // Both daemons greet us at the same time.
+  const opened = await Promise.allSettled([ports.openLocalStore(signal), ports.openRemoteStore(connection, machine, signal)])
+  const [local, remote] = opened
+  try {
+    if (local.status === 'rejected') throw local.reason
+    if (remote.status === 'rejected') throw remote.reason
+    record.sent = await record.phases.time('send', () => sendInputs(task, machine.name, remote.value, local.value, ports))
+
+    log.info(`offloading '${derivation}' to '${machine.name}'...`)
+    log.info(`@ build-remote ${derivation} ${machine.name}`)
+    await record.phases.time('build', async () => {
+      const warm = remote.value.warmUpSigning(derivation)
+      await remote.value.build(derivation, { maxSilentTime: task.maxSilentTime, timeout: task.timeout, offloadOnward: ports.offloadOnward }, buildLog)
+      await warm
+    })
+    record.fetched = await record.phases.time('fetch', () => fetchOutputs(task.outputs, machine.name, remote.value, local.value, ports))
+    log.info(`done with offloaded '${derivation}'`)
+  } finally {
+    if (local.status === 'fulfilled') local.value.close()
+    if (remote.status === 'fulfilled') await remote.value.close()
+  }
+}
+
+export function newRecord(phases: PhaseTimer): BuildRecord {
+  return { phases, sent: nothingTransferred, fetched: nothingTransferred }
+}

@@ -1,0 +1,68 @@
+import { renameSync } from 'node:fs'
+import { TrustError } from '../errors/offload-error.js'
+import { receiveItem } from '../local-store/receive-item.js'
+import { storeFailure } from '../local-store/store-failure.js'
+import { TemporaryItems } from '../local-store/temporary-items.js'
+import type { BundleItem } from '../nar/bundle-reader.js'
+import type { RemoteStore } from '../remote-store/remote-store.js'
+import type { Acl } from '../trust/acl.js'
+import { verifySignature } from '../trust/signature.js'
+import type { LocalStore, OffloadPorts } from './ports.js'
+import type { Transfer } from './task.js'
+
+/**
+ * Brings the outputs back and puts them in place for guix-daemon to register. All arrive under temporary names and are checked before the first
+ * is renamed: either every output is in place or none.
+ * @throws TrustError `unexpected-item`, `unsigned-item`, and those of {@link verifySignature}; ProtocolError
+ */
+export async function fetchOutputs(
+  outputs: readonly string[],
+  machine: string,
+  remote: RemoteStore,
+  local: LocalStore,
+  ports: OffloadPorts,
+): Promise<Transfer> {
+  ports.log.info(`retrieving ${outputs.length} store item${outputs.length === 1 ? '' : 's'} from '${machine}'...`)
+  const acl = await ports.loadAcl()
+  const temporaries = new TemporaryItems(ports.storeDirectory, ports.stateDirectory, (path) => local.addTempRoot(path))
+  try {
+    const arrived: { readonly output: string; readonly temporary: string }[] = []
+    let bytes = 0
+    for (const output of outputs) {
+      const temporary = await temporaries.create()
+      const item = await receiveItem(output, temporary, ports.storeDirectory, (onData) => remote.exportItem(output, onData))
+      await check(item, output, machine, acl)
+      arrived.push({ output, temporary })
+      bytes += item.narSize
+    }
+    for (const { output, temporary } of arrived) {
+      place(temporary, output)
+      temporaries.renamed(temporary)
+    }
+    return { items: outputs.length, bytes }
+  } finally {
+    temporaries.dispose()
+  }
+}
+
+/** The item is what was asked for and signed by a key of the acl. */
+export async function check(item: BundleItem, asked: string, machine: string, acl: Acl): Promise<void> {
+  const step = 'checking a store item'
+  if (item.path !== asked) {
+    throw new TrustError({
+      code: 'unexpected-item', machine, step, problem: 'the machine sent another store item than the one asked for', expected: asked, seen: item.path,
+    })
+  }
+  if (item.signature === undefined) {
+    throw new TrustError({ code: 'unsigned-item', machine, step, subject: asked, problem: 'the item is not signed', expected: 'a signature by a key in the acl' })
+  }
+  await verifySignature(item.signature, item.hash, acl, { item: asked, machine })
+}
+
+function place(temporary: string, output: string): void {
+  try {
+    renameSync(temporary, output)
+  } catch (error) {
+    throw storeFailure('moving an output into place', Buffer.from(output), error)
+  }
+}

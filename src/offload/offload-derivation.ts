@@ -1,0 +1,124 @@
+import { BuildError, OffloadError } from '../errors/offload-error.js'
+import type { Chosen, Selection } from '../scheduling/machine-selector.js'
+import { machineId } from '../machines/machine-id.js'
+import type { Consumer } from '../protocol/exchange.js'
+import type { Connection, Probe } from '../plugin-api/index.js'
+import type { History, HistoryEntry } from '../state/history.js'
+import { type BuildRecord, buildOnMachine, newRecord } from './build-on-machine.js'
+import { PhaseTimer } from './phases.js'
+import type { OffloadPorts } from './ports.js'
+import type { OffloadTask } from './task.js'
+
+/** Machines that one derivation is tried on before the hook gives up. */
+const maximumMachines = 3
+/** With less free space after a failed build the failure is put down to the disk, as stock does. */
+const suspiciousFreeBytes = 10 * 2 ** 20
+
+/** guix-daemon takes any status but 0, 100 and 101 for a failure of the hook: transient. */
+const hookFailure = 1
+
+export interface OffloadDerivationPorts extends OffloadPorts {
+  /** Chooses another machine, leaving out those named `NAME:PORT`. */
+  reselect(task: OffloadTask, tried: ReadonlySet<string>, signal: AbortSignal): Promise<Selection>
+  probe(connection: Connection, signal: AbortSignal): Promise<Probe>
+  readonly history: History
+}
+
+/**
+ * Serves one accepted derivation to its end and returns the exit status for guix-daemon. An accept cannot be taken back, so a machine that is lost
+ * before its daemon has given a verdict on the build is replaced here, in the same process.
+ */
+export async function offloadDerivation(
+  task: OffloadTask,
+  first: Chosen,
+  /** Spent on choosing `first`. */
+  selectMilliseconds: number,
+  ports: OffloadDerivationPorts,
+  buildLog: Consumer,
+  signal: AbortSignal,
+): Promise<number> {
+  const tried = new Set<string>()
+  let phases = new PhaseTimer(ports.monotonic)
+  phases.add('select', selectMilliseconds)
+  for (let chosen = first; ; ) {
+    const { machine } = chosen
+    tried.add(machineId(machine))
+    const record = newRecord(phases)
+    let failure: unknown
+    try {
+      await buildOnMachine(task, machine, chosen.connection, ports, buildLog, record, signal)
+      await ports.history.append(entry(task, chosen, record, ports.now(), 0))
+      return 0
+    } catch (error) {
+      failure = error
+      const status = signal.aborted ? hookFailure : await exitStatus(task, chosen, error, ports, signal)
+      await ports.history.append(entry(task, chosen, record, ports.now(), status, error, signal.aborted))
+      if (signal.aborted || !mayMoveOn(error)) return status
+    } finally {
+      await chosen.release()
+    }
+    if (tried.size >= maximumMachines) return hookFailure
+    phases = new PhaseTimer(ports.monotonic)
+    const next = await phases.time('select', () => ports.reselect(task, tried, signal))
+    if (next.kind !== 'chosen') {
+      ports.log.warn(`no other machine can take '${task.request.derivation}' now`)
+      return hookFailure
+    }
+    ports.log.info(`'${machine.name}' failed (${codeOf(failure)}); trying '${next.machine.name}'`)
+    chosen = next
+  }
+}
+
+/** Tells the user, and says how the hook would end if no other machine took over. */
+async function exitStatus(task: OffloadTask, chosen: Chosen, error: unknown, ports: OffloadPorts, signal: AbortSignal): Promise<number> {
+  const { derivation } = task.request
+  const { name } = chosen.machine
+  ports.log.info(`derivation '${derivation}' offloaded to '${name}' failed: ${textOf(error)}`)
+  if (!(error instanceof BuildError)) return hookFailure
+  // A build that ran out of time says nothing about the disk.
+  if (error.status !== 100) return error.status
+  const free = await ports.probe(chosen.connection, signal).then(
+    (probe) => probe.freeBytes,
+    () => undefined,
+  )
+  if (free === undefined || free >= suspiciousFreeBytes) return error.status
+  ports.log.info(`build failure may have been caused by lack of free disk space on '${name}'`)
+  return hookFailure
+}
+
+/** The derivation's own failure is final; so is what would be the same with any machine. */
+function mayMoveOn(error: unknown): boolean {
+  return error instanceof OffloadError && error.retry !== 'never'
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof OffloadError ? error.code : 'internal'
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+function entry(
+  task: OffloadTask,
+  { machine }: Chosen,
+  { phases, sent, fetched }: BuildRecord,
+  now: number,
+  status: number,
+  error?: unknown,
+  cancelled = false,
+): HistoryEntry {
+  const outcome = error === undefined ? 'built' : cancelled ? 'cancelled' : error instanceof BuildError ? 'build-failed' : 'machine-failed'
+  return {
+    time: new Date(now).toISOString(),
+    derivation: task.request.derivation,
+    system: task.request.system,
+    machine: machineId(machine),
+    outcome,
+    status,
+    seconds: phases.seconds(),
+    sent,
+    fetched,
+    ...(error === undefined ? {} : { error: { code: codeOf(error), message: textOf(error) } }),
+  }
+}

@@ -1,0 +1,46 @@
+import { readFile } from 'node:fs/promises'
+import { MachineError } from '../errors/offload-error.js'
+import { directInputs, readDerivation } from '../local-store/derivation-file.js'
+import type { LocalItem } from '../local-store/missing-items.js'
+import { signedBundle } from '../local-store/signed-bundle.js'
+import type { RemoteStore } from '../remote-store/remote-store.js'
+import { parseStorePath, storePathName } from '../wire/store-path.js'
+import type { LocalStore, OffloadPorts } from './ports.js'
+import { nothingTransferred, type OffloadTask, type Transfer } from './task.js'
+
+/** `sending N store items (M MiB) to 'NAME'...`, word for word what stock says. */
+const sending = (items: number, bytes: number, name: string): string =>
+  `sending ${items} store item${items === 1 ? '' : 's'} (${Math.round(bytes / 2 ** 20)} MiB) to '${name}'...`
+
+/**
+ * Puts on the machine what the build needs and it lacks: the derivation as a text, which needs no signature, everything else as one signed bundle.
+ * What is there already is protected first, then asked for: in the other order a collection could take it in between.
+ */
+export async function sendInputs(task: OffloadTask, name: string, remote: RemoteStore, local: LocalStore, ports: OffloadPorts): Promise<Transfer> {
+  const { derivation } = task.request
+  await remote.keep([derivation, ...directInputs(readDerivation(derivation))])
+  const missing = await remote.missing([...new Set([...task.inputs, derivation])])
+  if (missing.length === 0) return nothingTransferred
+  const items: LocalItem[] = []
+  for (const path of missing) items.push({ path, info: await local.pathInfo(path) })
+  const bytes = items.reduce((sum, item) => sum + item.info.narSize, 0)
+  ports.log.info(sending(items.length, bytes, name))
+
+  const others = items.filter((item) => item.path !== derivation)
+  if (others.length > 0) {
+    const signer = await ports.loadSigner()
+    await remote.importBundle(signedBundle(others, ports.storeDirectory, signer, (path, onData) => local.exportSigned(path, onData)))
+  }
+  const own = items.find((item) => item.path === derivation)
+  if (own !== undefined) await addDerivation(own, name, remote, ports.storeDirectory)
+  return { items: items.length, bytes }
+}
+
+async function addDerivation({ path, info }: LocalItem, machine: string, remote: RemoteStore, storeDirectory: string): Promise<void> {
+  const added = await remote.addText(storePathName(parseStorePath(path, storeDirectory)), await readFile(path), info.references)
+  if (added === path) return
+  throw new MachineError({
+    code: 'store-path-differs', machine, step: 'sending the derivation', problem: 'the machine gave it another store path',
+    expected: path, seen: added, cure: 'Both machines must use the same store directory',
+  })
+}
