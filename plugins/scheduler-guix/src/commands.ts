@@ -1,0 +1,2 @@
+/** This plugin has no commands of its own. */
+export default {}
