@@ -10,6 +10,5 @@ export function machineId(machine: Pick<BuildMachine, 'name' | 'port'>): string 
  * character, nothing that looks like an option.
  */
 export function isSafeMachineName(name: string): boolean {
-  // eslint-disable-next-line no-control-regex
   return !/^-|^$|[\s/\u0000-\u001f\u007f]/.test(name)
 }

@@ -16,7 +16,7 @@ export function withSettings(machine: BuildMachine, byName: SettingsByName): Bui
   const patterns = Object.keys(byName).filter((pattern) => matchesGlob(machine.name, pattern))
   if (patterns.length === 0) return machine
   const ordered = [...patterns.filter(isGlob), ...patterns.filter((pattern) => !isGlob(pattern))]
-  const settings: MachineSettings = Object.assign({}, machine.settings, ...ordered.map((pattern) => withoutUndefined(byName[pattern])))
+  const settings = ordered.reduce<MachineSettings>((merged, pattern) => ({ ...merged, ...withoutUndefined(byName[pattern]) }), { ...machine.settings })
   return { ...machine, settings }
 }
 

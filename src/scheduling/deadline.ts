@@ -14,7 +14,7 @@ export async function withDeadline<T>(
   const interrupted = new Promise<never>((_resolve, reject) => {
     const cut = (reason: unknown) => {
       // Rejected first: the task's own complaint about being aborted must not win.
-      reject(reason as Error)
+      reject(reason)
       controller.abort(reason)
     }
     const onAbort = () => cut(signal.reason)
