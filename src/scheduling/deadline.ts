@@ -12,12 +12,12 @@ export async function withDeadline<T>(
   const controller = new AbortController()
   let stop = () => {}
   const interrupted = new Promise<never>((_resolve, reject) => {
-    const cut = (reason: unknown) => {
+    const cut = (reason: Error) => {
       // Rejected first: the task's own complaint about being aborted must not win.
       reject(reason)
       controller.abort(reason)
     }
-    const onAbort = () => cut(signal.reason)
+    const onAbort = () => cut(signal.reason as Error)
     const cancel = clock.after(ms, () => cut(late()))
     signal.addEventListener('abort', onAbort, { once: true })
     stop = () => {

@@ -1,2 +1,0 @@
-/** This plugin has no commands of its own. */
-export default {}
