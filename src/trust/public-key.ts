@@ -51,7 +51,7 @@ export function publicKeyFromSexp(document: SexpDocument, sexp: Sexp): PublicKey
   const algorithm = SexpDocument.head(parameters)
   if (algorithm === undefined || parameters.kind !== 'list') throw document.fail('a key without algorithm', parameters)
   const values = parameters.items.slice(1)
-  if (algorithm === 'rsa') {
+  if (algorithm === 'rsa' && values.length === 2) {
     return { ...identity, type: 'rsa', n: document.expectBytes(values, 'n', parameters), e: document.expectBytes(values, 'e', parameters) }
   }
   if (algorithm !== 'ecc') return { ...identity, type: 'other', description: printable(algorithm) }

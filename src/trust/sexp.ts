@@ -62,6 +62,16 @@ export class SexpDocument {
     return first
   }
 
+  /** The rest of `(head …)`, which must be lists with these heads and nothing else, in any order. */
+  expectFields(sexp: Sexp, head: string, names: readonly string[]): readonly Sexp[] {
+    const items = this.expectList(sexp, head)
+    if (items.length !== names.length) {
+      throw this.fail(`(${head} …) has the wrong number of parts`, sexp, { expected: `${names.length}`, seen: `${items.length}` })
+    }
+    for (const name of names) this.expectOne(items, name, sexp)
+    return items
+  }
+
   /** The bytes of `(head BYTES)`. */
   expectBytes(items: readonly Sexp[], head: string, parent: Sexp): Buffer {
     const found = this.expectOne(items, head, parent)

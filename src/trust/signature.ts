@@ -37,21 +37,20 @@ const sha256Length = 32
 export function parseSignature(source: Uint8Array | string, { item, machine }: SignedItem = {}): Signature {
   const name = item === undefined ? 'signature' : `signature of ${item}`
   const document = parseSexp(source, { name, step, code: 'malformed-signature', fault: 'trust', machine })
-  const parts = document.expectList(document.root, 'signature')
-  if (parts.length !== 3) throw document.fail('a signature has three parts', document.root, { seen: `${parts.length}` })
+  const parts = document.expectFields(document.root, 'signature', ['data', 'sig-val', 'public-key'])
   const part = (head: string): Sexp => document.expectOne(parts, head, document.root)
   const key = publicKeyFromSexp(document, part('public-key'))
   return { key, hash: signedHash(document, part('data'), key), value: signatureValue(document, part('sig-val'), key) }
 }
 
 function signedHash(document: SexpDocument, data: Sexp, key: PublicKey): Buffer {
-  const values = document.expectList(data, 'data')
+  const values = document.expectFields(data, 'data', ['flags', 'hash'])
   const flags = document.expectBytes(values, 'flags', data).toString('latin1')
   const expectedFlags = key.type === 'rsa' ? 'pkcs1' : 'rfc6979'
   if (key.type !== 'other' && flags !== expectedFlags) throw document.fail('unexpected flags', data, { expected: expectedFlags })
   const hash = document.expectOne(values, 'hash', data)
   const [, algorithm, bytes, ...rest] = hash.items
-  if (values.length !== 2 || algorithm?.kind !== 'atom' || bytes?.kind !== 'atom' || rest.length > 0) throw document.fail('unexpected data', data)
+  if (algorithm?.kind !== 'atom' || bytes?.kind !== 'atom' || rest.length > 0) throw document.fail('(hash …) has to hold a name and a value', hash)
   if (algorithm.bytes.toString('latin1') !== 'sha256') throw document.fail('unexpected hash algorithm', hash, { expected: 'sha256' })
   if (bytes.bytes.length !== sha256Length) throw document.fail('wrong length of the hash', hash, { expected: `${sha256Length}`, seen: `${bytes.bytes.length}` })
   return bytes.bytes
@@ -63,10 +62,10 @@ function signatureValue(document: SexpDocument, sigVal: Sexp, key: PublicKey): S
   switch (key.type) {
     case 'other': return { type: 'other' }
     case 'ecc': {
-      const numbers = document.expectList(value, 'ecdsa')
+      const numbers = document.expectFields(value, 'ecdsa', ['r', 's'])
       return { type: 'ecdsa', r: document.expectBytes(numbers, 'r', value), s: document.expectBytes(numbers, 's', value) }
     }
-    case 'rsa': return { type: 'rsa', s: document.expectBytes(document.expectList(value, 'rsa'), 's', value) }
+    case 'rsa': return { type: 'rsa', s: document.expectBytes(document.expectFields(value, 'rsa', ['s']), 's', value) }
   }
 }
 

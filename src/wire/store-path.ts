@@ -12,8 +12,8 @@ export type StorePath = string & { readonly [brand]: 'StorePath' }
 export const DEFAULT_STORE_DIRECTORY = '/gnu/store'
 
 const HASH_LENGTH = 32
-/** The longest name guix-daemon can make a lock or a chroot for: a file name has 255 bytes. */
-const MAX_NAME_LENGTH = 211
+/** The longest name guix-daemon registers: the name of its lock file, with hash, dash and `.lock`, has 255 bytes. */
+const MAX_NAME_LENGTH = 217
 const HASH = /^[0-9abcdfghijklmnpqrsvwxyz]{32}$/
 const NAME = /^[A-Za-z0-9+\-_?=][A-Za-z0-9+\-._?=]*$/
 

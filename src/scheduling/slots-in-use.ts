@@ -1,0 +1,80 @@
+import { readdirSync, readFileSync, readlinkSync, statSync, type BigIntStats } from 'node:fs'
+
+export interface SlotInUse {
+  readonly index: number
+  readonly file: string
+}
+
+/** `5: OFDLCK ADVISORY  WRITE -1 fe:00:2165023 0 EOF`: kind, mode, holder, device and inode. */
+const lockLine = /^\d+: (?:POSIX|OFDLCK)\s+\S+\s+WRITE\s+(-?\d+)\s+([0-9a-f]+):([0-9a-f]+):(\d+)\s/
+
+interface HeldLock {
+  readonly major: number
+  readonly minor: number
+  readonly inode: string
+}
+
+/**
+ * Which of the slot files are locked, read from the kernel's list of locks. Trying the locks instead would take them for a moment, and
+ * another hook at that moment would find the machine full.
+ */
+export function slotsInUse(files: readonly string[], locks: string = readIfThere('/proc/locks')): SlotInUse[] {
+  const held = parseLocks(locks)
+  return files.flatMap((file, index) => {
+    const stats = statSync(file, { bigint: true, throwIfNoEntry: false })
+    return stats !== undefined && held.some((lock) => concerns(lock, stats)) ? [{ index, file }] : []
+  })
+}
+
+/** Processes that hold a lock on `file`, as far as we may look: of an open-file-description lock the kernel's list names no holder. */
+export function lockHolders(file: string, processes = '/proc'): number[] {
+  return listIfThere(processes)
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) =>
+      listIfThere(`${processes}/${pid}/fd`).some(
+        (fd) => linkIfThere(`${processes}/${pid}/fd/${fd}`) === file && /^lock:/m.test(readIfThere(`${processes}/${pid}/fdinfo/${fd}`)),
+      ),
+    )
+    .map(Number)
+}
+
+function parseLocks(text: string): HeldLock[] {
+  return text.split('\n').flatMap((line) => {
+    const [, , major = '', minor = '', inode = ''] = lockLine.exec(line) ?? []
+    return inode === '' ? [] : [{ major: parseInt(major, 16), minor: parseInt(minor, 16), inode }]
+  })
+}
+
+function concerns(lock: HeldLock, stats: BigIntStats): boolean {
+  if (lock.inode !== stats.ino.toString()) return false
+  const { major, minor } = deviceNumbers(stats.dev)
+  // Subvolumes (btrfs) and layered file systems show one anonymous device to stat and another one here; both have major number 0.
+  return lock.major === major && (major === 0 || lock.minor === minor)
+}
+
+/** Linux' encoding of device numbers in 64 bits. */
+function deviceNumbers(device: bigint): { major: number; minor: number } {
+  const bits = (from: bigint, mask: bigint) => (device >> from) & mask
+  return { major: Number(bits(8n, 0xfffn) | (bits(32n, 0xffff_f000n))), minor: Number(bits(0n, 0xffn) | (bits(12n, 0xffff_ff00n))) }
+}
+
+function readIfThere(file: string): string {
+  return quietly(() => readFileSync(file, 'utf8')) ?? ''
+}
+
+function listIfThere(folder: string): string[] {
+  return quietly(() => readdirSync(folder)) ?? []
+}
+
+function linkIfThere(link: string): string | undefined {
+  return quietly(() => readlinkSync(link))
+}
+
+/** Processes end, and others' may not be looked into. */
+function quietly<T>(look: () => T): T | undefined {
+  try {
+    return look()
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,26 @@
+import type { BuildMachine } from '../plugin-api/index.js'
+import { verdictStanding, type Verdict } from './verdict.js'
+
+/** The verdicts of one selection: at most one for each machine, the last one counts, in the order of the machines. */
+export class VerdictBoard {
+  readonly #verdicts = new Map<BuildMachine, Verdict>()
+
+  constructor(readonly machines: readonly BuildMachine[]) {}
+
+  put(verdict: Verdict): void {
+    this.#verdicts.set(verdict.machine, verdict)
+  }
+
+  /** For those that have none yet. */
+  fill(make: (machine: BuildMachine) => Verdict): void {
+    for (const machine of this.machines) if (!this.#verdicts.has(machine)) this.put(make(machine))
+  }
+
+  anyBusy(): boolean {
+    return [...this.#verdicts.values()].some(({ code }) => verdictStanding(code) === 'busy')
+  }
+
+  list(): Verdict[] {
+    return this.machines.flatMap((machine) => this.#verdicts.get(machine) ?? [])
+  }
+}
