@@ -7,6 +7,7 @@ const layers = [
   ['scheduling'],
   ['machines', 'config'],
   ['remote-store', 'local-store'],
+  ['state'],
   ['protocol', 'nar', 'trust', 'scheme'],
   ['wire', 'errors'],
 ]

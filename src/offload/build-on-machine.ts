@@ -1,6 +1,7 @@
 import type { BuildMachine, Connection } from '../plugin-api/index.js'
 import type { Consumer } from '../protocol/exchange.js'
 import { fetchOutputs } from './fetch-outputs.js'
+import * as messages from './messages.js'
 import type { PhaseTimer } from './phases.js'
 import type { OffloadPorts } from './ports.js'
 import { sendInputs } from './send-inputs.js'
@@ -35,15 +36,15 @@ export async function buildOnMachine(
     if (remote.status === 'rejected') throw remote.reason
     record.sent = await record.phases.time('send', () => sendInputs(task, machine.name, remote.value, local.value, ports))
 
-    log.info(`offloading '${derivation}' to '${machine.name}'...`)
-    log.info(`@ build-remote ${derivation} ${machine.name}`)
+    log.info(messages.offloading(derivation, machine.name))
+    log.info(messages.buildRemote(derivation, machine.name))
     await record.phases.time('build', async () => {
       const warm = remote.value.warmUpSigning(derivation)
       await remote.value.build(derivation, { maxSilentTime: task.maxSilentTime, timeout: task.timeout, offloadOnward: ports.offloadOnward }, buildLog)
       await warm
     })
     record.fetched = await record.phases.time('fetch', () => fetchOutputs(task.outputs, machine.name, remote.value, local.value, ports))
-    log.info(`done with offloaded '${derivation}'`)
+    log.info(messages.doneOffloading(derivation))
   } finally {
     if (local.status === 'fulfilled') local.value.close()
     if (remote.status === 'fulfilled') await remote.value.close()

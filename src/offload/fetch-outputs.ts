@@ -7,6 +7,7 @@ import type { BundleItem } from '../nar/bundle-reader.js'
 import type { RemoteStore } from '../remote-store/remote-store.js'
 import type { Acl } from '../trust/acl.js'
 import { verifySignature } from '../trust/signature.js'
+import { retrievingItems } from './messages.js'
 import type { LocalStore, OffloadPorts } from './ports.js'
 import type { Transfer } from './task.js'
 
@@ -22,7 +23,7 @@ export async function fetchOutputs(
   local: LocalStore,
   ports: OffloadPorts,
 ): Promise<Transfer> {
-  ports.log.info(`retrieving ${outputs.length} store item${outputs.length === 1 ? '' : 's'} from '${machine}'...`)
+  ports.log.info(retrievingItems(outputs.length, machine))
   const acl = await ports.loadAcl()
   const temporaries = new TemporaryItems(ports.storeDirectory, ports.stateDirectory, (path) => local.addTempRoot(path))
   try {

@@ -5,6 +5,7 @@ import type { Consumer } from '../protocol/exchange.js'
 import type { Connection, Probe } from '../plugin-api/index.js'
 import type { History, HistoryEntry } from '../state/history.js'
 import { type BuildRecord, buildOnMachine, newRecord } from './build-on-machine.js'
+import * as messages from './messages.js'
 import { PhaseTimer } from './phases.js'
 import type { OffloadPorts } from './ports.js'
 import type { OffloadTask } from './task.js'
@@ -70,10 +71,10 @@ export async function offloadDerivation(
 }
 
 /** Tells the user, and says how the hook would end if no other machine took over. */
-async function exitStatus(task: OffloadTask, chosen: Chosen, error: unknown, ports: OffloadPorts, signal: AbortSignal): Promise<number> {
+async function exitStatus(task: OffloadTask, chosen: Chosen, error: unknown, ports: OffloadDerivationPorts, signal: AbortSignal): Promise<number> {
   const { derivation } = task.request
   const { name } = chosen.machine
-  ports.log.info(`derivation '${derivation}' offloaded to '${name}' failed: ${textOf(error)}`)
+  ports.log.info(messages.offloadFailed(derivation, name, textOf(error)))
   if (!(error instanceof BuildError)) return hookFailure
   // A build that ran out of time says nothing about the disk.
   if (error.status !== 100) return error.status
@@ -82,7 +83,7 @@ async function exitStatus(task: OffloadTask, chosen: Chosen, error: unknown, por
     () => undefined,
   )
   if (free === undefined || free >= suspiciousFreeBytes) return error.status
-  ports.log.info(`build failure may have been caused by lack of free disk space on '${name}'`)
+  ports.log.info(messages.failedForLackOfSpace(name))
   return hookFailure
 }
 

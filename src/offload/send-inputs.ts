@@ -5,12 +5,9 @@ import type { LocalItem } from '../local-store/missing-items.js'
 import { signedBundle } from '../local-store/signed-bundle.js'
 import type { RemoteStore } from '../remote-store/remote-store.js'
 import { parseStorePath, storePathName } from '../wire/store-path.js'
+import { sendingItems } from './messages.js'
 import type { LocalStore, OffloadPorts } from './ports.js'
 import { nothingTransferred, type OffloadTask, type Transfer } from './task.js'
-
-/** `sending N store items (M MiB) to 'NAME'...`, word for word what stock says. */
-const sending = (items: number, bytes: number, name: string): string =>
-  `sending ${items} store item${items === 1 ? '' : 's'} (${Math.round(bytes / 2 ** 20)} MiB) to '${name}'...`
 
 /**
  * Puts on the machine what the build needs and it lacks: the derivation as a text, which needs no signature, everything else as one signed bundle.
@@ -24,7 +21,7 @@ export async function sendInputs(task: OffloadTask, name: string, remote: Remote
   const items: LocalItem[] = []
   for (const path of missing) items.push({ path, info: await local.pathInfo(path) })
   const bytes = items.reduce((sum, item) => sum + item.info.narSize, 0)
-  ports.log.info(sending(items.length, bytes, name))
+  ports.log.info(sendingItems(items.length, bytes, name))
 
   const others = items.filter((item) => item.path !== derivation)
   if (others.length > 0) {

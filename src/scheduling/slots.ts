@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { ConfigurationError } from '../errors/offload-error.js'
 import { isSafeMachineName, machineId } from '../machines/machine-id.js'
 import type { BuildMachine } from '../plugin-api/index.js'
-import { recordLock } from './record-lock.js'
+import { recordLock } from '../state/record-lock.js'
 import { slotsInUse, type SlotInUse } from './slots-in-use.js'
 
 /** The right to run one build on a machine. Dies with the process. */

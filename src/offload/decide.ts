@@ -1,0 +1,74 @@
+import { machineId } from '../machines/machine-id.js'
+import type { BuildMachine, BuildRequest, Warning } from '../plugin-api/index.js'
+import type { Consumer } from '../protocol/exchange.js'
+import { answerWithout, type AnswerPolicy } from '../scheduling/answer.js'
+import type { Chosen, Selection } from '../scheduling/machine-selector.js'
+import * as messages from './messages.js'
+import { offloadDerivation, type OffloadDerivationPorts } from './offload-derivation.js'
+
+/** An answer to guix-daemon. Accepting obliges it to call either `offload` or `abandon`. */
+export type Decision =
+  | { readonly reply: 'decline' | 'postpone' }
+  | {
+      readonly reply: 'accept'
+      offload(inputs: string[], outputs: string[]): Promise<number>
+      abandon(): Promise<void>
+    }
+
+export interface DecidePorts extends Omit<OffloadDerivationPorts, 'reselect'> {
+  /** Read anew for each request: one process may be asked many times before it accepts. */
+  machines(signal: AbortSignal): Promise<{ readonly machines: readonly BuildMachine[]; readonly warnings: readonly Warning[] }>
+  select(request: BuildRequest, machines: readonly BuildMachine[], tried: ReadonlySet<string>, signal: AbortSignal): Promise<Selection>
+  readonly answerPolicy: AnswerPolicy
+  /** Takes away what killed hooks left in the store. */
+  cleanUp(): void
+  readonly buildLog: Consumer
+}
+
+/** Seconds, from the hook's arguments; 0: no limit. */
+export interface BuildLimits {
+  readonly maxSilentTime: number
+  readonly timeout: number
+}
+
+/** Answers one request: which machine builds this derivation, if any. The machine's slot is taken and the connection to it open if the answer is accept. */
+export async function decide(request: BuildRequest, limits: BuildLimits, ports: DecidePorts, signal: AbortSignal): Promise<Decision> {
+  const started = ports.monotonic()
+  const { machines, warnings } = await ports.machines(signal)
+  for (const warning of warnings) ports.log.warn(warning.message)
+  const selection = await ports.select(request, machines, new Set(), signal)
+  if (selection.kind !== 'chosen') {
+    tellRejections(selection, ports)
+    return { reply: answerWithout(selection, request, ports.answerPolicy) }
+  }
+  tellChoice(selection, ports)
+  const selectMilliseconds = ports.monotonic() - started
+  const reselect: OffloadDerivationPorts['reselect'] = async (task, tried, cancelled) => {
+    const next = await ports.select(task.request, machines, tried, cancelled)
+    if (next.kind === 'chosen') tellChoice(next, ports)
+    return next
+  }
+  return {
+    reply: 'accept',
+    async offload(inputs, outputs) {
+      ports.cleanUp()
+      const task = { request, inputs, outputs, ...limits }
+      return offloadDerivation(task, selection, selectMilliseconds, { ...ports, reselect }, ports.buildLog, signal)
+    },
+    abandon: () => selection.release(),
+  }
+}
+
+function tellChoice({ machine, slot, probe }: Chosen, { log }: DecidePorts): void {
+  log.info(messages.slotAcquired(process.pid, slot.file))
+  log.info(messages.normalizedLoad(machine.name, probe.normalizedLoad))
+}
+
+/** Says why each machine that could have built it will not; what does not match by system or feature is left out, as it never would. */
+function tellRejections({ verdicts }: Selection, { log }: DecidePorts): void {
+  for (const { machine, code, reason, probe, error } of verdicts) {
+    if (probe !== undefined) log.info(messages.normalizedLoad(machine.name, probe.normalizedLoad))
+    if (code === 'low-disk-space' && probe !== undefined) log.info(messages.lowDiskSpace(machine.name, probe.freeBytes))
+    if (error !== undefined) log.warn(`machine '${machineId(machine)}': ${reason}`)
+  }
+}
