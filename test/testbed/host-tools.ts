@@ -1,0 +1,43 @@
+import { access, constants } from 'node:fs/promises'
+import { execa } from 'execa'
+
+/** Commands the bed runs on the host, and the Debian package of each. */
+const packages: Readonly<Record<string, string>> = {
+  mmdebstrap: 'mmdebstrap',
+  unshare: 'util-linux',
+  nsenter: 'util-linux',
+  flock: 'util-linux',
+  mount: 'mount',
+  ip: 'iproute2',
+  tc: 'iproute2',
+  'ssh-keygen': 'openssh-client',
+}
+
+const folders = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
+const exists = (path: string) => access(path, constants.X_OK).then(() => true, () => false)
+const onHost = async (command: string) => (await Promise.all(folders.map((folder) => exists(`${folder}/${command}`)))).includes(true)
+
+/** Why no bed can run here, in one line; undefined if it can. */
+export const whyUnavailable = async (): Promise<string | undefined> => {
+  if (process.platform !== 'linux') return `the test bed needs Linux, this is ${process.platform}`
+  if (process.getuid?.() !== 0) return 'the test bed needs root (namespaces, mounts, overlayfs)'
+  if (!(await onHost('apt-get'))) return 'the test bed needs a Debian host (it builds its machines from Debian packages), and there is no apt-get here'
+  return undefined
+}
+
+/** Installs what is missing, and says so. */
+export const ensureHostTools = async () => {
+  const reason = await whyUnavailable()
+  if (reason !== undefined) throw new Error(reason)
+  const missing = (await Promise.all(Object.keys(packages).map(async (command) => ((await onHost(command)) ? [] : [packages[command] ?? command])))).flat()
+  if (missing.length === 0) return
+  const names = [...new Set(missing)]
+  process.stderr.write(`test bed: installing ${names.join(', ')} with apt-get\n`)
+  const env = { DEBIAN_FRONTEND: 'noninteractive' }
+  const wait = ['-o', 'DPkg::Lock::Timeout=300']
+  const install = () => execa('apt-get', ['install', '--yes', '--no-install-recommends', ...wait, ...names], { env })
+  await install().catch(async () => {
+    await execa('apt-get', ['update', ...wait], { env })
+    await install()
+  })
+}
