@@ -3,7 +3,7 @@ import { ConfigurationError, MachineError, OffloadError, ProtocolError, TrustErr
 
 /** What plugins make their errors with. */
 export const errorFactory: ErrorFactory = {
-  configuration: (report) => new ConfigurationError(report),
+  configuration: (report, retry) => new ConfigurationError(report, retry),
   machine: (report, retry) => new MachineError(report, retry),
   protocol: (report, retry) => new ProtocolError(report, retry),
   trust: (report, retry) => new TrustError(report, retry),

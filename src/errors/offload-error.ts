@@ -32,8 +32,8 @@ export abstract class OffloadError extends Error implements OffloadFailure {
 /** The user's: a file, a flag, a set-up. */
 export class ConfigurationError extends OffloadError {
   readonly fault = 'configuration'
-  constructor(report: FailureReport) {
-    super(report, 'never')
+  constructor(report: FailureReport, retry: RetryHint = 'never') {
+    super(report, retry)
   }
 }
 

@@ -38,8 +38,8 @@ export interface OffloadFailure extends Error {
 
 /** Makes the errors of this project, so that a plugin needs no code of ours at run time. */
 export interface ErrorFactory {
-  /** The user's configuration is wrong. Never retried. */
-  configuration(report: FailureReport): OffloadFailure
+  /** The user's configuration is wrong. Never retried, unless it is wrong for one machine only and `retry` says so. */
+  configuration(report: FailureReport, retry?: RetryHint): OffloadFailure
   /** The remote machine failed. Retried on another machine unless `retry` says otherwise. */
   machine(report: FailureReport, retry?: RetryHint): OffloadFailure
   /** A peer broke its protocol or format. */

@@ -7,9 +7,9 @@ export interface ConnectTimeouts {
   readonly connectMs: number
   /** From the open connection to the end of authentication. */
   readonly handshakeMs: number
-  /** Between two keep-alive messages on an idle connection. */
+  /** At most this long between two keep-alive messages on an idle connection. */
   readonly keepAliveMs: number
-  /** Unanswered keep-alive messages after which the connection counts as lost. */
+  /** A connection on which nothing at all arrives for `keepAliveMs` times this number counts as lost; so many keep-alive messages have gone unanswered then. */
   readonly keepAliveMisses: number
 }
 
@@ -22,7 +22,11 @@ export interface ConnectContext {
 }
 
 export interface ChannelContext {
-  /** Aborting it closes the channel at once, on both sides; its streams end with an error. */
+  /**
+   * Aborting it closes the channel at once, on both sides; what was pending on it and its streams fail with the signal's reason. A command gets
+   * SIGTERM where the server can pass it on (OpenSSH cannot before 9.8 when logged in as root, nor where it forces a command); everywhere
+   * it sees the end of its input and can no longer write. One that does neither has to be given a reason to look.
+   */
   readonly signal: AbortSignal
 }
 
@@ -31,13 +35,14 @@ export interface Transport {
   readonly name: string
   /**
    * Connects, checks the host key against the pinned one and authenticates.
-   * @throws OffloadFailure: `name-not-found`, `connection-refused`, `connect-timeout`, `network-unreachable`, `handshake-timeout`, `host-key-mismatch`,
-   * `private-key-unreadable`, `private-key-encrypted`, `private-key-invalid`, `private-key-missing`, `authentication-refused`, `no-common-algorithm`, `connection-lost`
+   * @throws OffloadFailure: `name-not-found`, `connection-refused`, `connect-timeout`, `network-unreachable`, `server-busy` (it turned us away for now),
+   * `not-an-ssh-server`, `handshake-timeout`, `host-key-invalid`, `host-key-mismatch`, `private-key-unreadable`, `private-key-encrypted`, `private-key-invalid`,
+   * `private-key-missing`, `authentication-refused`, `no-common-algorithm`, `connection-lost`, `setting-unsupported`; after an abort the signal's reason
    */
   connect(machine: BuildMachine, context: ConnectContext): Promise<Connection>
 }
 
-/** One authenticated session; any number of channels. Every error on it is an OffloadFailure that names the machine. */
+/** One authenticated session; any number of channels. Every error on it is an OffloadFailure that names the machine, but for an abort's reason. */
 export interface Connection {
   readonly machine: BuildMachine
   /** Measured on the established session. */
@@ -48,23 +53,28 @@ export interface Connection {
   readonly closed: Promise<Error | undefined>
   /**
    * Starts a command. The words are passed to the remote shell so that each arrives unchanged.
-   * @throws OffloadFailure: `channel-refused`, `connection-lost`
+   * @throws OffloadFailure: `channel-refused`, `connection-lost`, `connection-closed` (by {@link Connection.close})
    */
   exec(command: readonly string[], context: ChannelContext): Promise<RemoteProcess>
   /**
    * Opens a stream to a Unix socket on the machine. Absent: not possible with this transport or server.
-   * @throws OffloadFailure: `forwarding-refused` (the server forbids it), `socket-unavailable` (nothing listens there), `connection-lost`
+   * @throws OffloadFailure: `forwarding-refused` (the server forbids it), `socket-unavailable` (nothing listens there), `connection-lost`, `connection-closed`
    */
   openSocket?(path: string, context: ChannelContext): Promise<Duplex>
   /** Ends every channel and the session. Safe to call twice. */
   close(): Promise<void>
 }
 
+/** Its two outputs share one flow-control window: read or destroy both, or the command stands still. A destroyed output is thrown away. */
 export interface RemoteProcess {
+  /** Writing after the command has ended fails with `channel-closed`. */
   readonly stdin: Writable
   readonly stdout: Readable
   readonly stderr: Readable
-  /** Fulfilled when the command has ended; rejected with an OffloadFailure when the connection is lost before. */
+  /**
+   * Fulfilled when the command has ended; rejected when the connection is lost before, when the channel was aborted, or when the server says nothing about
+   * the end (`exit-unknown`). No harm if nobody listens.
+   */
   readonly exit: Promise<RemoteExit>
 }
 

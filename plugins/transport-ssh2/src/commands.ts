@@ -1,0 +1,2 @@
+/** This plugin brings no commands; oclif asks for their table all the same. */
+export default {}

@@ -1,0 +1,89 @@
+import type { Credentials } from './handshake.js'
+import type { Failures } from './failures.js'
+import { disagreement, parseServerHello, type ServerHello } from './server-hello.js'
+
+/** How far a handshake has come. */
+export interface Progress {
+  stage: 'greeting' | 'key exchange' | 'authentication'
+  /** What the server has sent in the clear. */
+  received: Buffer
+  /** Private keys offered so far, for people. */
+  readonly tried: string[]
+  /** What the server would accept, as it said when it last refused. */
+  methods: readonly string[] | undefined
+}
+
+/** SSH_DISCONNECT_* numbers (RFC 4253, 11.1) that mean: enough of these attempts. */
+const givenUp = new Set<unknown>([2, 14])
+
+/** What went wrong, in our terms. @param error - ssh2's; none if the connection just ended. */
+export function handshakeFailure(failures: Failures, progress: Progress, credentials: Credentials, error?: Error & { readonly level?: string, readonly code?: unknown }): Error {
+  const hello = parseServerHello(progress.received)
+  switch (progress.stage) {
+    case 'greeting':
+      return beforeGreeting(failures, hello, error)
+    case 'key exchange':
+      return inKeyExchange(failures, hello, credentials, error)
+    case 'authentication': {
+      // ssh2 puts the number of a disconnect message into `code`; system errors have a string there.
+      if (error?.level === 'client-authentication' || givenUp.has(error?.code)) return refused(failures, progress, credentials, error)
+      return failures.connectionLost('authenticating', error?.message, error)
+    }
+  }
+}
+
+/**
+ * A server over its limits drops connections before it says who it is: OpenSSH's MaxStartups and PerSourceMaxStartups ("Exceeded MaxStartups" up to 9.7), and
+ * its penalties for misbehaving addresses ("Not allowed at this time"). That text is lost if the kernel resets the connection.
+ */
+function beforeGreeting(failures: Failures, { text }: ServerHello, cause?: Error): Error {
+  const step = 'waiting for the SSH server'
+  if (text !== '' && !/MaxStartups|Not allowed at this time/i.test(text)) {
+    return failures.ofProtocol({
+      code: 'not-an-ssh-server',
+      step,
+      problem: 'what listens on that port does not speak SSH',
+      expected: 'a line that starts with SSH-2.0-',
+      seen: JSON.stringify(text.slice(0, 120)),
+      cause,
+      cure: 'Check the port in the machine\'s entry',
+    })
+  }
+  return failures.ofMachine({
+    code: 'server-busy',
+    step,
+    problem: 'the SSH server closed the connection before it said anything',
+    seen: text === '' ? undefined : JSON.stringify(text),
+    cause,
+    cure: 'With many connections at once that is sshd\'s MaxStartups (10:30:100 by default) or PerSourcePenalties: raise it; the attempt is repeated later',
+  }, 'later')
+}
+
+function inKeyExchange(failures: Failures, { algorithms }: ServerHello, { offer }: Credentials, cause?: Error): Error {
+  const none = algorithms === undefined ? undefined : disagreement(offer, algorithms)
+  if (none === undefined) return failures.connectionLost('exchanging keys', cause?.message, cause)
+  const legacy = failures.machine.settings?.legacyAlgorithms === true
+  return failures.ofMachine({
+    code: 'no-common-algorithm',
+    step: 'exchanging keys',
+    problem: `the two sides have no ${none.what} in common: we offer ${none.ours.join(', ')}; the server offers ${none.theirs.join(', ')}`,
+    cause,
+    cure: legacy ? 'Update the SSH server' : `Update the SSH server, or, for one such as lshd, set legacyAlgorithms for "${failures.machine.name}" in the configuration file`,
+  })
+}
+
+function refused(failures: Failures, { tried, methods }: Progress, { privateKeys }: Credentials, cause?: Error): Error {
+  const { user } = failures.machine
+  const others = privateKeys.problems.length === 0 ? '' : `; not tried: ${privateKeys.problems.join('; ')}`
+  const allowed = methods === undefined || methods.length === 0 ? '' : `; the server would take: ${methods.join(', ')}`
+  return failures.ofMachine({
+    code: 'authentication-refused',
+    step: 'authenticating',
+    problem: `the server does not accept our key for user ${user}`,
+    seen: `tried ${tried.join(', ')}${others}${allowed}`,
+    cause,
+    cure: methods !== undefined && !methods.includes('publickey')
+      ? 'Allow PubkeyAuthentication on the server'
+      : `Put the public key into ~${user}/.ssh/authorized_keys there, and check the name of the user`,
+  })
+}

@@ -1,0 +1,66 @@
+/**
+ * The few things we need of ssh2 that it has but does not export: whether its compiled cryptography is in use, window messages and signals for a channel.
+ * Everything is looked at before it is used, and done without if a later version has changed it.
+ */
+import { createRequire } from 'node:module'
+import type { ClientChannel } from 'ssh2'
+
+/** How ssh2 1.17 keeps a channel. */
+interface ChannelInside {
+  readonly incoming: { window: number }
+  readonly outgoing: { readonly id: number, readonly state: string }
+  readonly _client: {
+    readonly _protocol: {
+      channelWindowAdjust(channel: number, amount: number): void
+      signal(channel: number, name: string): void
+    }
+  }
+}
+
+function inside(channel: ClientChannel): ChannelInside | undefined {
+  const { incoming, outgoing, _client: client } = channel as unknown as Partial<ChannelInside>
+  const known = typeof incoming?.window === 'number'
+    && typeof outgoing?.id === 'number'
+    && typeof outgoing.state === 'string'
+    && typeof client?._protocol?.channelWindowAdjust === 'function'
+    && typeof client._protocol.signal === 'function'
+  return known ? (channel as unknown as ChannelInside) : undefined
+}
+
+/** True while the channel's number is ours to use. */
+const open = (channel: ChannelInside): boolean => channel.outgoing.state === 'open' || channel.outgoing.state === 'eof'
+
+/**
+ * Takes the receive window out of ssh2's hands. Its own is 2 MiB whatever the distance, and when standard output waits for its reader it is
+ * renewed by standard error's, without bound.
+ * @returns the window in force and a way to add to it; undefined: left to ssh2.
+ */
+export function takeOverWindow(channel: ClientChannel): { readonly granted: number, grant(bytes: number): void } | undefined {
+  const internals = inside(channel)
+  if (internals === undefined) return undefined
+  const granted = internals.incoming.window
+  // Never at the mark where ssh2 renews it.
+  internals.incoming.window = Number.MAX_SAFE_INTEGER
+  return {
+    granted,
+    grant(bytes) {
+      if (open(internals)) internals._client._protocol.channelWindowAdjust(internals.outgoing.id, bytes)
+    },
+  }
+}
+
+/** Asks the server to signal the channel's command; ssh2's own `signal` does nothing once our side has sent its end of file. */
+export function sendSignal(channel: ClientChannel, name: string): void {
+  const internals = inside(channel)
+  if (internals !== undefined && open(internals)) internals._client._protocol.signal(internals.outgoing.id, name)
+}
+
+/** Whether ssh2's compiled cryptography (`sshcrypto.node`) was found and loaded. */
+export function nativeCrypto(): boolean {
+  try {
+    const crypto: unknown = createRequire(import.meta.url)('ssh2/lib/protocol/crypto.js')
+    return typeof crypto === 'object' && crypto !== null && 'bindingAvailable' in crypto && crypto.bindingAvailable === true
+  } catch {
+    return false
+  }
+}
