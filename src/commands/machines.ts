@@ -1,0 +1,18 @@
+import { tokens } from '../container/tokens.js'
+import { BaseCommand } from './support/base-command.js'
+import { file } from './support/machine-arguments.js'
+import { machinesJson, machinesLines } from './support/machines-report.js'
+
+export default class Machines extends BaseCommand {
+  static override summary = 'list the build machines that the sources know, with every field as it takes effect'
+  static override args = { file }
+  static override enableJsonFlag = true
+
+  async run(): Promise<unknown> {
+    const { args } = await this.parse(Machines)
+    const useCase = await (await this.root()).resolve(tokens.listMachines)
+    const report = await useCase.run({ file: args.file }, this.interrupted())
+    this.warnOfListing(report)
+    return this.present(machinesLines(report, this.style()), machinesJson(report), report.failures.length === 0)
+  }
+}

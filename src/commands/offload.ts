@@ -1,0 +1,23 @@
+import { tokens } from '../container/tokens.js'
+import { parseHookArguments } from '../hook/arguments.js'
+import { DaemonOutput } from '../hook/daemon-output.js'
+import { runHook } from '../hook/run-hook.js'
+import { abortOnSignals } from '../hook/signals.js'
+import { BaseCommand } from './support/base-command.js'
+
+export default class Offload extends BaseCommand {
+  static override summary = 'answer the build requests of guix-daemon, which starts this command'
+  static override usage = 'offload SYSTEM MAX-SILENT-TIME PRINT-BUILD-TRACE BUILD-TIMEOUT'
+  /** guix-daemon's words are read by the hook itself: they are no options, and an error in them is the daemon's, not the user's. */
+  static override strict = false
+
+  async run(): Promise<void> {
+    const hookArguments = parseHookArguments(this.argv)
+    const output = new DaemonOutput()
+    const { signal } = abortOnSignals()
+    // Begun before the first request is read; whether it went wrong is told in answer to that request.
+    const decider = this.root().then(async (root) => (await root.resolve(tokens.decider))({ arguments: hookArguments, output }))
+    decider.catch(() => undefined)
+    process.exitCode = await runHook({ input: process.stdin, output, signal, decide: async (request, stop) => (await decider)(request, stop) })
+  }
+}

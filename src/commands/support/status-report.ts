@@ -1,0 +1,67 @@
+import type { MachineCondition, MachineStatus, StatusReport } from '../../offload/reports.js'
+import { identity } from './machines-report.js'
+import type { Style } from './style.js'
+import { withoutName } from './test-report.js'
+
+/** The first lines of each machine are those of `guix offload status`, word for word; scripts read them. */
+export function statusLines({ machines }: StatusReport, style: Style): string[] {
+  return machines.flatMap((status) => [
+    style.strong(status.machine.name),
+    ...(status.condition === undefined ? [] : conditionLines(status.condition)),
+    ...(status.problem === undefined ? [] : [`  ${style.bad('problem')}: ${withoutName(status.problem.message, status)}`]),
+    `  build slots: ${status.freeSlots} of ${status.freeSlots + status.takenSlots} free`,
+  ])
+}
+
+/** For stderr: a clock that is behind makes outputs look newer than they are. */
+export function clockWarnings({ machines }: StatusReport): string[] {
+  return machines.flatMap(({ machine, condition }) =>
+    condition === undefined || condition.timeDifferenceSeconds >= 0
+      ? []
+      : [`machine '${machine.name}' is ${-condition.timeDifferenceSeconds} seconds behind`])
+}
+
+/** Times in seconds, sizes in bytes. */
+export function statusJson({ machines }: StatusReport): unknown[] {
+  return machines.map((status) => ({
+    ...identity(status.machine),
+    ...conditionJson(status),
+    freeSlots: status.freeSlots,
+    takenSlots: status.takenSlots,
+    error: status.problem === undefined ? null : { code: status.problem.code, message: status.problem.message, cure: status.problem.cure ?? null },
+  }))
+}
+
+function conditionJson({ condition }: MachineStatus) {
+  return {
+    kernel: condition?.kernel ?? null,
+    architecture: condition?.architecture ?? null,
+    hostName: condition?.hostName ?? null,
+    normalizedLoad: condition?.normalizedLoad ?? null,
+    freeBytes: condition?.freeBytes ?? null,
+    timeDifferenceSeconds: condition?.timeDifferenceSeconds ?? null,
+    roundTripSeconds: condition === undefined ? null : condition.roundTripMs / 1000,
+    transport: condition?.transport ?? null,
+  }
+}
+
+function conditionLines(condition: MachineCondition): string[] {
+  const transport = Object.entries(condition.transport).map(([name, value]) => `${name} ${value}`)
+  return [
+    `  kernel: ${condition.kernel}`,
+    `  architecture: ${condition.architecture}`,
+    `  host name: ${condition.hostName}`,
+    `  normalized load: ${condition.normalizedLoad.toFixed(2)}`,
+    `  free disk space: ${humanSize(condition.freeBytes)}`,
+    `  time difference: ${condition.timeDifferenceSeconds} s`,
+    `  connection: ${[...transport, `round trip ${condition.roundTripMs.toFixed(1)} ms`].join(', ')}`,
+  ]
+}
+
+const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB']
+
+/** Whole numbers of the largest unit that the size exceeds, as Guix writes them. */
+export function humanSize(bytes: number): string {
+  const exponent = units.findLastIndex((_, index) => index === 0 || bytes > 1024 ** index)
+  return `${Math.round(bytes / 1024 ** exponent)} ${units[exponent]}`
+}

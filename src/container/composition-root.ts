@@ -1,0 +1,79 @@
+import type { BuildMachine, PluginHost } from '../plugin-api/index.js'
+import { errorFactory } from '../errors/error-factory.js'
+import type { HookRunner } from '../plugin-host/gather-contributions.js'
+import { container, instanceCachingFactory } from './injection.js'
+import { stderrLog } from './stderr-log.js'
+import { tokens, type Token } from './tokens.js'
+
+export interface Root {
+  resolve<T>(token: Token<T>): T
+}
+
+/**
+ * Puts the program together for one process: a child container, filled here and nowhere else. Nothing is read or loaded until it is asked for; the factories of
+ * promises import what they need.
+ */
+export function composeRoot(plugins: HookRunner, environment: Readonly<Record<string, string | undefined>>): Root {
+  const scope = container.createChildContainer()
+  const root: Root = { resolve: (token) => scope.resolve(token) }
+  const provide = <T>(token: Token<T>, make: (root: Root) => T) => scope.register(token, { useFactory: instanceCachingFactory(() => make(root)) })
+
+  provide(tokens.environment, () => environment)
+  provide(tokens.log, () => stderrLog(environment))
+  provide(tokens.configuration, async () => (await import('./configuration.js')).loadConfiguration(environment))
+  provide(tokens.contributions, async () => {
+    const { gatherContributions } = await import('../plugin-host/gather-contributions.js')
+    return gatherContributions(plugins, root.resolve(tokens.log))
+  })
+  provideContributions(provide)
+  provideUseCases(provide)
+  return root
+}
+
+type Provide = <T>(token: Token<T>, make: (root: Root) => T) => void
+
+/** What the configuration chooses among the contributions. */
+function provideContributions(provide: Provide): void {
+  provide(tokens.transportFor, async (root) => {
+    const { configuration, contributions, host } = await chosenFrom(root)
+    return (machine: BuildMachine) => {
+      const name = machine.settings?.transport ?? configuration.transport
+      return contributions.make('transport', name, host(name))
+    }
+  })
+  provide(tokens.schedulingStrategy, async (root) => {
+    const { configuration, contributions, host } = await chosenFrom(root)
+    return contributions.make('schedulingStrategy', configuration.scheduler, host(configuration.scheduler))
+  })
+  provide(tokens.machineSources, async (root) => {
+    const { configuration, contributions, host } = await chosenFrom(root)
+    return Promise.all(configuration.sources.map((name) => contributions.make('machineSource', name, host(name))))
+  })
+  provide(tokens.sourceContext, async (root) => {
+    const environment = root.resolve(tokens.environment)
+    const { directories } = await import('./configuration.js')
+    return { ...directories(environment), environment }
+  })
+}
+
+function provideUseCases(provide: Provide): void {
+  provide(tokens.listMachines, async (root) => {
+    const [{ listMachines }, sources, context, configuration] = await Promise.all([
+      import('../offload/list-machines.js'),
+      root.resolve(tokens.machineSources),
+      root.resolve(tokens.sourceContext),
+      root.resolve(tokens.configuration),
+    ])
+    return listMachines({ sources, context, settings: configuration.machines })
+  })
+}
+
+async function chosenFrom(root: Root) {
+  const [configuration, contributions] = await Promise.all([root.resolve(tokens.configuration), root.resolve(tokens.contributions)])
+  const host = (name: string): PluginHost => ({
+    errors: errorFactory,
+    log: root.resolve(tokens.log),
+    options: configuration.plugins[name],
+  })
+  return { configuration, contributions, host }
+}

@@ -1,0 +1,58 @@
+import { basename, dirname, join } from 'node:path'
+import type { HostFiles } from './host-files.js'
+import type { OwnFile } from './own-file.js'
+import { serviceAssignments, words } from './unit-file.js'
+import { wrapperPath } from './wrapper.js'
+
+const unit = 'guix-daemon.service'
+/** Where systemd looks for units and drop-ins, the strongest first (systemd.unit(5)). */
+const unitFolders = ['/etc/systemd/system', '/run/systemd/system', '/usr/local/lib/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system']
+
+export const dropInPath = `/etc/systemd/system/${unit}.d/guix-offload.conf`
+
+export const dropIn: OwnFile = {
+  path: dropInPath,
+  mode: 0o644,
+  content: (header) => [...header, '[Service]', `Environment=GUIX=${wrapperPath}`, ''].join('\n'),
+}
+
+/** What systemd knows of guix-daemon. */
+export interface DaemonService {
+  /** The account it runs as; root if the unit says nothing. */
+  readonly user: string
+  /** Folder of the daemon's program, where its own `guix` is. */
+  readonly programFolder?: string | undefined
+  /** Who else sets `GUIX`, in the order in which systemd reads them; the last one wins. */
+  readonly otherSettings: readonly { readonly file: string; readonly value: string; readonly wins: boolean }[]
+}
+
+/** Reads the unit and its drop-ins; undefined if there is none. */
+export function readDaemonService(files: HostFiles): DaemonService | undefined {
+  const main = unitFolders.map((folder) => join(folder, unit)).find((path) => files.stat(path)?.isFile())
+  if (main === undefined) return undefined
+  let user = 'root'
+  let programFolder: string | undefined
+  const otherSettings: { file: string; value: string; wins: boolean }[] = []
+  for (const file of [main, ...dropIns(files)]) {
+    for (const [key, value] of serviceAssignments(files.read(file) ?? '')) {
+      if (key === 'User') user = value === '' ? 'root' : value
+      const program = key === 'ExecStart' ? words(value.replace(/^[-@:+!|]+/, ''))[0] : undefined
+      if (program?.startsWith('/') === true) programFolder = dirname(program)
+      const guix = key === 'Environment' ? words(value).findLast((word) => word.startsWith('GUIX=')) : undefined
+      if (guix === undefined || file === dropInPath) continue
+      otherSettings.push({ file, value: guix.slice('GUIX='.length), wins: file !== main && basename(file) > basename(dropInPath) })
+    }
+  }
+  return { user, programFolder, otherSettings }
+}
+
+/** In the order in which systemd applies them: by file name, a name in a stronger folder hiding the same name in a weaker one. */
+function dropIns(files: HostFiles): string[] {
+  const byName = new Map<string, string>()
+  for (const folder of unitFolders) {
+    for (const name of files.list(join(folder, `${unit}.d`))) {
+      if (name.endsWith('.conf') && !byName.has(name)) byName.set(name, join(folder, `${unit}.d`, name))
+    }
+  }
+  return [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, path]) => path)
+}

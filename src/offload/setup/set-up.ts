@@ -1,0 +1,94 @@
+import { accessWarnings, type MachineFiles } from './access-warnings.js'
+import { dropIn, dropInPath, readDaemonService, type DaemonService } from './daemon-service.js'
+import { findGuix } from './find-guix.js'
+import { HostFiles } from './host-files.js'
+import { instructionsFor } from './instructions.js'
+import { dropFile, putFile } from './own-file.js'
+import type { SetupChange, SetupReport } from './report.js'
+import { stableNode } from './stable-node.js'
+import { wrapper, wrapperPath } from './wrapper.js'
+
+export interface SetupNeeds {
+  /** `/`; another one in tests. */
+  readonly root: string
+  /** The running node. */
+  readonly node: string
+  /** Our own start script. */
+  readonly program: string
+  /** `PATH`, where guix may be found. */
+  readonly searchPath: string
+  /** Runs a command; resolves with the error's text if it fails. */
+  readonly run: (command: readonly string[]) => Promise<string | undefined>
+  /** What guix-daemon's user must be able to read besides the programs. */
+  readonly machineFiles: () => Promise<MachineFiles>
+}
+
+export interface SetupOptions {
+  readonly dryRun: boolean
+  readonly undo: boolean
+}
+
+/**
+ * Makes guix-daemon use this hook, or no longer: a wrapper that `GUIX` in the daemon's environment is pointed at, and, where systemd runs the daemon, the drop-in
+ * that does it. Doing it twice changes nothing; undoing it leaves nothing. Files of others are never touched.
+ * @throws ConfigurationError
+ */
+export async function setUp(needs: SetupNeeds, options: SetupOptions): Promise<SetupReport> {
+  const files = new HostFiles(needs.root)
+  const service = readDaemonService(files)
+  const outcome = options.undo ? takeDown(files, options) : await putUp(files, service, needs, options)
+  const reloads = service !== undefined && outcome.changes.some(({ action, subject }) => action !== 'keep' && subject === dropInPath)
+  const reload = reloads ? await reloadSystemd(files, needs, options) : { changes: [], warnings: [] }
+  const changes = [...outcome.changes, ...reload.changes]
+  const changed = changes.some(({ action }) => action !== 'keep')
+  return {
+    dryRun: options.dryRun,
+    changes,
+    instructions: instructionsFor(files, { service, changed, undo: options.undo }),
+    warnings: [...outcome.warnings, ...reload.warnings],
+  }
+}
+
+interface Outcome {
+  readonly changes: readonly SetupChange[]
+  readonly warnings: readonly string[]
+}
+
+async function putUp(files: HostFiles, service: DaemonService | undefined, needs: SetupNeeds, { dryRun }: SetupOptions): Promise<Outcome> {
+  const guix = findGuix(files, service?.programFolder, needs.searchPath)
+  const node = stableNode(files, needs.node, needs.searchPath)
+  const programs = { node: node ?? needs.node, program: needs.program, guix }
+  // First looked at, then written: the second file must not be the one that is refused.
+  const wanted = service === undefined ? [wrapper(programs)] : [wrapper(programs), dropIn]
+  for (const file of wanted) putFile(files, file, true)
+  const changes = wanted.map((file) => putFile(files, file, dryRun))
+  const warnings = [
+    ...(node === undefined ? [`${needs.node} is garbage-collected once no profile has it: install node in a profile and run this again`] : []),
+    ...(service === undefined ? [] : settingWarnings(service)),
+    ...(service === undefined ? [] : accessWarnings(files, service.user, programs, await needs.machineFiles())),
+  ]
+  return { changes, warnings }
+}
+
+function takeDown(files: HostFiles, { dryRun }: SetupOptions): Outcome {
+  const paths = [dropInPath, wrapperPath]
+  for (const path of paths) dropFile(files, path, true)
+  return { changes: paths.flatMap((path) => dropFile(files, path, dryRun)), warnings: [] }
+}
+
+function settingWarnings(service: DaemonService): string[] {
+  return service.otherSettings.map(({ file, value, wins }) => (wins
+    ? `${file} sets GUIX to ${value} and wins over ${dropInPath}: remove that line, or the hook is not used`
+    : `${file} sets GUIX to ${value}, which ${dropInPath} now takes the place of`))
+}
+
+async function reloadSystemd(files: HostFiles, needs: SetupNeeds, { dryRun }: SetupOptions): Promise<Outcome> {
+  // sd_booted(3): that folder is there if systemd is the running init.
+  if (files.stat('/run/systemd/system') === undefined) return { changes: [], warnings: [] }
+  const command = ['systemctl', 'daemon-reload']
+  const error = dryRun ? undefined : await needs.run(command)
+  return {
+    changes: error === undefined ? [{ action: 'run', subject: command.join(' ') }] : [],
+    warnings: error === undefined ? [] : [`${command.join(' ')} failed: ${error}`],
+  }
+}
