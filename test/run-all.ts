@@ -6,7 +6,7 @@ import { readFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
-import { ensurePackages } from './testbed/packages.js'
+import { ensureHostTools } from './testbed/host-tools.js'
 
 interface Report {
   readonly numPassedTests: number
@@ -66,7 +66,7 @@ async function suites(projects: readonly string[]): Promise<void> {
   }
 }
 
-await ensurePackages()
+await ensureHostTools()
 if (await check('build', 'npm', ['run', '--silent', 'build'])) {
   await check('types of the tests', 'tsc', ['-p', 'test/tsconfig.json'])
   await check('lint', 'npm', ['run', '--silent', 'lint'])
