@@ -25,7 +25,8 @@ function attempt<T>(path: BytePath, operation: (path: Buffer) => T): T {
 }
 
 function unsuitable(path: BytePath, problem: string, code: string): OffloadError {
-  return new ConfigurationError({ code, step: STEP, subject: printable(pathBuffer(path)), problem, cure: 'Check the store with `guix gc --verify=contents`' })
+  const cure = 'Check the store with `guix gc --verify=contents`'
+  return new ConfigurationError({ code, step: STEP, subject: printable(pathBuffer(path)), problem, cure })
 }
 
 /** Collects small pieces and contents in blocks. Every block given away is fresh: it is never written to again. */
@@ -77,9 +78,12 @@ function* regular(blocks: Blocks, path: BytePath): Generator<Buffer, void, void>
   }
 }
 
+/** What tells the type of a file: of the root its status, of everything else its directory entry. */
+type Kind = Stats | Dirent<Buffer>
+
 interface Entry {
   readonly name: BytePath
-  readonly kind: Stats | Dirent<Buffer>
+  readonly kind: Kind
 }
 
 /** In ascending byte order, which is the order of strings of bytes. */
@@ -100,7 +104,7 @@ export function* dumpNar(path: string | Uint8Array): Generator<Buffer, void, voi
   const root = bytePath(path)
   /** Entries yet to be written of each open directory, and where it is. */
   const open: { readonly path: BytePath; readonly entries: Iterator<Entry> }[] = []
-  let node: { readonly path: BytePath; readonly kind: Stats | Dirent<Buffer> } | undefined = { path: root, kind: attempt(root, (buffer) => lstatSync(buffer)) }
+  let node: { readonly path: BytePath; readonly kind: Kind } | undefined = { path: root, kind: attempt(root, (buffer) => lstatSync(buffer)) }
 
   yield* blocks.append(beginArchive)
   while (node !== undefined) {

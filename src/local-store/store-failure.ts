@@ -23,7 +23,12 @@ export function storeFailure(step: string, path: Uint8Array | string, cause: unk
     case 'ENAMETOOLONG':
       return new ProtocolError({ ...report, code: 'path-too-long', problem: 'the path is longer than the system allows' })
     case 'EEXIST':
-      return new ProtocolError({ ...report, code: 'name-clash', problem: 'something of that name is there already', cure: 'The store needs a file system that tells upper from lower case' })
+      return new ProtocolError({
+        ...report,
+        code: 'name-clash',
+        problem: 'something of that name is there already',
+        cure: 'The store needs a file system that tells upper from lower case',
+      })
     default: {
       const cure = cures[errno]
       const code = errno === 'ENOSPC' || errno === 'EDQUOT' ? 'local-store-full' : 'local-store-failure'

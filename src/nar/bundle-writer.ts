@@ -13,10 +13,12 @@ export interface OutgoingItem extends ItemDescription {
 /** Makes the signature of a SHA-256: an s-expression, Latin-1. */
 export type Sign = (hash: Buffer) => string | Promise<string>
 
-async function* memberPieces(item: OutgoingItem, sign: Sign | undefined): AsyncGenerator<Buffer, void, void> {
-  const hash = createHash('sha256')
+type Pieces = AsyncGenerator<Buffer, void, void>
+
+async function* memberPieces(item: OutgoingItem, sign: Sign | undefined): Pieces {
+  const hash = sign === undefined ? undefined : createHash('sha256')
   for await (const chunk of item.nar) {
-    hash.update(chunk)
+    hash?.update(chunk)
     yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
   }
   const description = Buffer.concat([
@@ -26,7 +28,7 @@ async function* memberPieces(item: OutgoingItem, sign: Sign | undefined): AsyncG
     encodeString(item.deriver ?? ''),
   ])
   yield description
-  if (sign === undefined) {
+  if (sign === undefined || hash === undefined) {
     yield encodeBoolean(false)
   } else {
     const signature = await sign(hash.update(description).digest())
@@ -34,7 +36,7 @@ async function* memberPieces(item: OutgoingItem, sign: Sign | undefined): AsyncG
   }
 }
 
-async function* bundlePieces(items: Iterable<OutgoingItem> | AsyncIterable<OutgoingItem>, sign: Sign | undefined): AsyncGenerator<Buffer, void, void> {
+async function* bundlePieces(items: Iterable<OutgoingItem> | AsyncIterable<OutgoingItem>, sign: Sign | undefined): Pieces {
   for await (const item of items) {
     yield encodeBoolean(true)
     yield* memberPieces(item, sign)

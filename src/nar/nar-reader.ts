@@ -11,7 +11,7 @@ import { bytes, integer, zeroPadding } from '../wire/decode.js'
 import { paddingLength } from '../wire/encode.js'
 import { printable } from '../wire/printable.js'
 import type { NarSink } from './nar-sink.js'
-import { BEGIN, CLOSE, CLOSE_ENTRY, CONTENTS, DIRECTORY, ENTRY, ENTRY_NAME, ENTRY_NODE, EXECUTABLE, EXECUTABLE_CONTENTS, REGULAR, SYMLINK, TARGET } from './nar-tokens.js'
+import * as word from './nar-tokens.js'
 import type { Token } from './nar-tokens.js'
 
 /** Linux's NAME_MAX. */
@@ -24,9 +24,9 @@ export const MAX_FILE_SIZE = Number.MAX_SAFE_INTEGER
 /** `executable`, the longest word at a place where words are told apart. */
 const MAX_WORD_LENGTH = 10
 
-const NODE_TYPES = [REGULAR, DIRECTORY, SYMLINK]
-const FILE_FIELDS = [CONTENTS, EXECUTABLE]
-const ENTRY_OR_END = [ENTRY, CLOSE]
+const NODE_TYPES = [word.REGULAR, word.DIRECTORY, word.SYMLINK]
+const FILE_FIELDS = [word.CONTENTS, word.EXECUTABLE]
+const ENTRY_OR_END = [word.ENTRY, word.CLOSE]
 const ROOT_NAME: Buffer = Buffer.alloc(0)
 const SLASH = 0x2f
 const DOT = 0x2e
@@ -55,7 +55,9 @@ function* entryName(feed: ByteFeed, previous: Buffer): Decoding<Buffer> {
   if (name.length === 0) throw feed.fail('an entry with an empty name')
   if (name.includes(0)) throw feed.fail('an entry whose name has a zero byte', { seen: printable(name) })
   if (name.includes(SLASH)) throw feed.fail('an entry whose name has a slash', { seen: printable(name) })
-  if (name[0] === DOT && (name.length === 1 || (name.length === 2 && name[1] === DOT))) throw feed.fail('an entry that names a directory above it', { seen: printable(name) })
+  if (name[0] === DOT && (name.length === 1 || (name.length === 2 && name[1] === DOT))) {
+    throw feed.fail('an entry that names its directory or the one above', { seen: printable(name) })
+  }
   const order = previous.compare(name)
   if (order === 0) throw feed.fail('an entry that comes twice', { seen: printable(name) })
   if (order > 0) throw feed.fail('entries out of order', { expected: `a name after ${printable(previous)}`, seen: printable(name) })
@@ -63,8 +65,8 @@ function* entryName(feed: ByteFeed, previous: Buffer): Decoding<Buffer> {
 }
 
 function* regular(feed: ByteFeed, sink: NarSink, name: Buffer): Decoding<void> {
-  const executable = (yield* choose(feed, FILE_FIELDS)) === EXECUTABLE
-  if (executable) yield* expect(feed, EXECUTABLE_CONTENTS)
+  const executable = (yield* choose(feed, FILE_FIELDS)) === word.EXECUTABLE
+  if (executable) yield* expect(feed, word.EXECUTABLE_CONTENTS)
   const size = yield* integer(feed, MAX_FILE_SIZE, 'size of a file')
   sink.file(name, executable, size)
   for (let left = size; left > 0;) {
@@ -78,7 +80,7 @@ function* regular(feed: ByteFeed, sink: NarSink, name: Buffer): Decoding<void> {
 }
 
 function* symlink(feed: ByteFeed, sink: NarSink, name: Buffer): Decoding<void> {
-  yield* expect(feed, TARGET)
+  yield* expect(feed, word.TARGET)
   const target = yield* bytes(feed, MAX_TARGET_LENGTH, 'a symbolic link\'s target')
   if (target.length === 0) throw feed.fail('a symbolic link with an empty target')
   if (target.includes(0)) throw feed.fail('a symbolic link whose target has a zero byte', { seen: printable(target) })
@@ -87,31 +89,31 @@ function* symlink(feed: ByteFeed, sink: NarSink, name: Buffer): Decoding<void> {
 
 /** Reads one archive and tells the sink; ends right after its last byte. */
 export function* narGrammar(feed: ByteFeed, sink: NarSink): Decoding<void> {
-  yield* expect(feed, BEGIN)
+  yield* expect(feed, word.BEGIN)
   /** The last name read in each open directory. */
   const open: Buffer[] = []
   let name = ROOT_NAME
   for (;;) {
     const type = yield* choose(feed, NODE_TYPES)
-    if (type === DIRECTORY) {
+    if (type === word.DIRECTORY) {
       if (open.length === MAX_DEPTH) throw feed.fail('directories nested too deeply', { expected: `at most ${MAX_DEPTH}` })
       sink.directory(name)
       open.push(ROOT_NAME)
     } else {
-      if (type === REGULAR) yield* regular(feed, sink, name)
+      if (type === word.REGULAR) yield* regular(feed, sink, name)
       else yield* symlink(feed, sink, name)
-      yield* expect(feed, open.length === 0 ? CLOSE : CLOSE_ENTRY)
+      yield* expect(feed, open.length === 0 ? word.CLOSE : word.CLOSE_ENTRY)
     }
-    while (open.length > 0 && (yield* choose(feed, ENTRY_OR_END)) === CLOSE) {
+    while (open.length > 0 && (yield* choose(feed, ENTRY_OR_END)) === word.CLOSE) {
       sink.endDirectory()
       open.pop()
-      if (open.length > 0) yield* expect(feed, CLOSE)
+      if (open.length > 0) yield* expect(feed, word.CLOSE)
     }
     const previous = open.at(-1)
     if (previous === undefined) return
-    yield* expect(feed, ENTRY_NAME)
+    yield* expect(feed, word.ENTRY_NAME)
     name = yield* entryName(feed, previous)
     open[open.length - 1] = name
-    yield* expect(feed, ENTRY_NODE)
+    yield* expect(feed, word.ENTRY_NODE)
   }
 }

@@ -4,18 +4,18 @@
  * {@link endEntry}. Whoever calls sees to the ascending order of entries.
  */
 import { encodeInteger, encodeString, padding } from '../wire/encode.js'
-import { BEGIN, CLOSE, CLOSE_ENTRY, CONTENTS, DIRECTORY, ENTRY, ENTRY_NAME, ENTRY_NODE, EXECUTABLE, EXECUTABLE_CONTENTS, REGULAR, SYMLINK, TARGET } from './nar-tokens.js'
+import * as word from './nar-tokens.js'
 
-const PLAIN_FILE = Buffer.concat([REGULAR.bytes, CONTENTS.bytes])
-const EXECUTABLE_FILE = Buffer.concat([REGULAR.bytes, EXECUTABLE.bytes, EXECUTABLE_CONTENTS.bytes])
-const LINK = Buffer.concat([SYMLINK.bytes, TARGET.bytes])
-const NAMED_ENTRY = Buffer.concat([ENTRY.bytes, ENTRY_NAME.bytes])
+const PLAIN_FILE = Buffer.concat([word.REGULAR.bytes, word.CONTENTS.bytes])
+const EXECUTABLE_FILE = Buffer.concat([word.REGULAR.bytes, word.EXECUTABLE.bytes, word.EXECUTABLE_CONTENTS.bytes])
+const LINK = Buffer.concat([word.SYMLINK.bytes, word.TARGET.bytes])
+const NAMED_ENTRY = Buffer.concat([word.ENTRY.bytes, word.ENTRY_NAME.bytes])
 
-export const beginArchive: Buffer = BEGIN.bytes
-export const endNode: Buffer = CLOSE.bytes
-export const endEntry: Buffer = CLOSE_ENTRY.bytes
+export const beginArchive: Buffer = word.BEGIN.bytes
+export const endNode: Buffer = word.CLOSE.bytes
+export const endEntry: Buffer = word.CLOSE_ENTRY.bytes
 /** A directory node up to its entries. */
-export const directoryHeader: Buffer = DIRECTORY.bytes
+export const directoryHeader: Buffer = word.DIRECTORY.bytes
 
 /** A file node up to its contents, which follow as `size` bytes and {@link contentsPadding}. */
 export function fileHeader(executable: boolean, size: number): Buffer {
@@ -29,5 +29,5 @@ export function symlinkNode(target: Uint8Array): Buffer {
 }
 
 export function beginEntry(name: Uint8Array): Buffer {
-  return Buffer.concat([NAMED_ENTRY, encodeString(name), ENTRY_NODE.bytes])
+  return Buffer.concat([NAMED_ENTRY, encodeString(name), word.ENTRY_NODE.bytes])
 }

@@ -28,7 +28,8 @@ cp "$scratch/root/bin/busybox" "$scratch/root/tools/"
 for applet in sh mkdir ln chmod printf seq; do ln -s busybox "$scratch/root/tools/$applet"; done
 
 status=0
-chroot "$scratch/root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 LC_ALL=C.UTF-8 GUILE_AUTO_COMPILE=0 sh -eu <<'INSIDE' || status=$?
+chroot "$scratch/root" /usr/bin/env -i \
+  PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 LC_ALL=C.UTF-8 GUILE_AUTO_COMPILE=0 sh -eu <<'INSIDE' || status=$?
   mkdir -p /var/guix /gnu/store /var/log/guix /var/guix/daemon-socket
   chown -R root:root /var/guix /gnu/store /var/log/guix /etc/guix
   groupadd --system guixbuild 2>/dev/null || true

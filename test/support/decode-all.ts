@@ -12,7 +12,8 @@ export function decodePieces<T>(grammar: Grammar<T>, pieces: readonly Uint8Array
 
 export const decodeAll = <T>(grammar: Grammar<T>, bytes: Uint8Array): T => decodePieces(grammar, [bytes])
 
-export const decodeBytewise = <T>(grammar: Grammar<T>, bytes: Uint8Array): T => decodePieces(grammar, Array.from(bytes, (byte) => Uint8Array.of(byte)))
+export const decodeBytewise = <T>(grammar: Grammar<T>, bytes: Uint8Array): T =>
+  decodePieces(grammar, Array.from(bytes, (byte) => Uint8Array.of(byte)))
 
 /** Decodes the bytes once for every place where they can be cut in two. */
 export function* decodeEverySplit<T>(grammar: () => Grammar<T>, bytes: Uint8Array): Generator<T, void, void> {

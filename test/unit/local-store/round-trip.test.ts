@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import * as fs from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -25,7 +25,18 @@ const restore = (nar: Uint8Array, target: string | Uint8Array, decode: typeof de
     restoration.abandon()
   }
 }
-const modeOf = (path: string): string => (lstatSync(path).mode & 0o777).toString(8)
+/** Tests may run as root, who may do anything. */
+function asOrdinaryUser<T>(body: () => T): T {
+  const { geteuid, seteuid } = process
+  if (geteuid === undefined || seteuid === undefined || geteuid() !== 0) return body()
+  seteuid(65534)
+  try {
+    return body()
+  } finally {
+    seteuid(0)
+  }
+}
+const modeOf = (path: string): string => (fs.lstatSync(path).mode & 0o777).toString(8)
 
 describe('restoring and dumping', () => {
   test('gives back any tree', () => {
@@ -37,9 +48,9 @@ describe('restoring and dumping', () => {
       restore(nar, target)
       expect(dump(target).equals(nar)).toBe(true)
       removeTree(target)
-      expect(existsSync(target)).toBe(false)
+      expect(fs.existsSync(target)).toBe(false)
     }), { numRuns: 100 })
-    expect(readdirSync(folder)).toEqual([])
+    expect(fs.readdirSync(folder)).toEqual([])
   })
 
   test.each([
@@ -75,7 +86,7 @@ describe('restoring and dumping', () => {
       expect(createHash('sha256').update(nar).digest('hex')).toBe(item?.narHash)
     }
     const tree = items.find(({ path }) => path.endsWith('-tree'))?.target ?? ''
-    const names = readdirSync(join(tree, 'names'), { encoding: 'buffer' }).map((name) => Buffer.from(name).toString('latin1'))
+    const names = fs.readdirSync(join(tree, 'names'), { encoding: 'buffer' }).map((name) => Buffer.from(name).toString('latin1'))
     expect(names).toContain('\xff\xfe')
     expect(names).toContain('line\nbreak')
   })
@@ -85,11 +96,11 @@ describe('restoring and dumping', () => {
     for (const size of [8 * 1024 - 200, 128 * 1024, 128 * 1024 + 1, 1_000_003]) {
       const contents = Buffer.alloc(size, 'guix-offload')
       const source = join(folder, `${size}`)
-      writeFileSync(source, contents)
+      fs.writeFileSync(source, contents)
       const nar = dump(source)
       expect(nar.equals(encodeTree(file(contents)))).toBe(true)
       restore(nar, `${source}-restored`)
-      expect(readFileSync(`${source}-restored`).equals(contents)).toBe(true)
+      expect(fs.readFileSync(`${source}-restored`).equals(contents)).toBe(true)
     }
   })
 
@@ -99,16 +110,16 @@ describe('restoring and dumping', () => {
     for (let size = 7900; size < 8250; size += 1) {
       const source = join(folder, `${size}`)
       const contents = Buffer.alloc(size, size & 0xff)
-      mkdirSync(source)
-      writeFileSync(join(source, 'a'), contents)
-      writeFileSync(join(source, 'b'), 'after')
+      fs.mkdirSync(source)
+      fs.writeFileSync(join(source, 'a'), contents)
+      fs.writeFileSync(join(source, 'b'), 'after')
       expect(dump(source).equals(encodeTree(directory(['a', file(contents)], ['b', file('after')])))).toBe(true)
     }
   })
 
   test('a dump never writes again to a buffer it gave away', () => {
     const source = join(scratch(), 'file')
-    writeFileSync(source, Buffer.alloc(1_000_000, 'abc'))
+    fs.writeFileSync(source, Buffer.alloc(1_000_000, 'abc'))
     const kept: { chunk: Buffer; copy: Buffer }[] = []
     for (const chunk of dumpNar(source)) kept.push({ chunk, copy: Buffer.from(chunk) })
     expect(kept.length).toBeGreaterThan(5)
@@ -120,22 +131,22 @@ describe('a restoration', () => {
   test('sets modes that the daemon will find canonical, but for directories', () => {
     const target = join(scratch(), 'item')
     restore(encodeTree(directory(['directory', directory()], ['file', file('')], ['run', file('', true)])), target)
-    expect([modeOf(join(target, 'file')), modeOf(join(target, 'run')), modeOf(join(target, 'directory')), modeOf(target)]).toEqual(['444', '555', '755', '755'])
+    expect(['file', 'run', 'directory', '.'].map((name) => modeOf(join(target, name)))).toEqual(['444', '555', '755', '755'])
   })
 
   test.each([
-    ['file', (path: string) => writeFileSync(path, 'mine')],
-    ['directory', (path: string) => mkdirSync(path)],
-    ['dangling link', (path: string) => symlinkSync('elsewhere', path)],
+    ['file', (path: string) => fs.writeFileSync(path, 'mine')],
+    ['directory', (path: string) => fs.mkdirSync(path)],
+    ['dangling link', (path: string) => fs.symlinkSync('elsewhere', path)],
   ])('does not touch a %s that is there already', (_, make) => {
     for (const tree of [file('theirs'), directory(), link('x')]) {
       const folder = scratch()
       const target = join(folder, 'item')
       make(target)
-      const before = lstatSync(target)
+      const before = fs.lstatSync(target)
       expect(() => restore(encodeTree(tree), target)).toThrow(/something of that name is there already/)
-      expect(lstatSync(target).ino).toBe(before.ino)
-      expect(existsSync(join(folder, 'elsewhere'))).toBe(false)
+      expect(fs.lstatSync(target).ino).toBe(before.ino)
+      expect(fs.existsSync(join(folder, 'elsewhere'))).toBe(false)
     }
   })
 
@@ -163,7 +174,7 @@ describe('a restoration', () => {
 
   test('closes its file when the archive breaks off', () => {
     const folder = scratch()
-    const open = (): number => readdirSync('/proc/self/fd').length
+    const open = (): number => fs.readdirSync('/proc/self/fd').length
     const before = open()
     const nar = encodeTree(file(Buffer.alloc(10_000)))
     for (let index = 0; index < 10; index += 1) expect(() => restore(nar.subarray(0, 5000), join(folder, `${index}`))).toThrow(/ends at byte 5000/)
@@ -176,8 +187,8 @@ describe('a dump', () => {
     const folder = scratch()
     for (const [mode, executable] of [[0o544, true], [0o455, false], [0o700, true], [0o644, false]] as const) {
       const path = join(folder, mode.toString(8))
-      writeFileSync(path, 'x')
-      chmodSync(path, mode)
+      fs.writeFileSync(path, 'x')
+      fs.chmodSync(path, mode)
       expect(dump(path)).toEqual(encodeTree(file('x', executable)))
     }
   })
@@ -185,15 +196,15 @@ describe('a dump', () => {
   test('sorts names by bytes', () => {
     const folder = scratch()
     const names = ['~', 'é', 'z', 'a/', 'a-b', 'a', 'B', '\u{10ffff}', '\uffff'].map((name) => name.replace('/', ''))
-    for (const name of new Set(names)) writeFileSync(join(folder, name), '')
+    for (const name of new Set(names)) fs.writeFileSync(join(folder, name), '')
     const sorted = [...new Set(names)].map((name) => Buffer.from(name)).sort((one, other) => Buffer.compare(one, other))
     expect(dump(folder)).toEqual(encodeTree(directory(...sorted.map((name) => [name, file('')] as const))))
   })
 
   test('keeps links as they are, whatever they point to', () => {
     const folder = scratch()
-    symlinkSync(Buffer.from([0x2e, 0x2f, 0xff]), join(folder, 'bytes'))
-    symlinkSync('..', join(folder, 'up'))
+    fs.symlinkSync(Buffer.from([0x2e, 0x2f, 0xff]), join(folder, 'bytes'))
+    fs.symlinkSync('..', join(folder, 'up'))
     expect(dump(folder)).toEqual(encodeTree(directory(['bytes', link(Buffer.from([0x2e, 0x2f, 0xff]))], ['up', link('..')])))
   })
 
@@ -202,10 +213,10 @@ describe('a dump', () => {
     ['shrinks', 'shrunk by 100000 of its 500000 bytes', 400_000],
   ])('fails when a file %s while it is read', (_, problem, size) => {
     const path = join(scratch(), 'file')
-    writeFileSync(path, Buffer.alloc(500_000))
+    fs.writeFileSync(path, Buffer.alloc(500_000))
     const chunks = dumpNar(path)
     chunks.next()
-    truncateSync(path, size)
+    fs.truncateSync(path, size)
     expect(() => [...chunks]).toThrow(problem)
   })
 
@@ -223,8 +234,8 @@ describe('a dump', () => {
 
   test('closes its file when the consumer leaves', () => {
     const path = join(scratch(), 'file')
-    writeFileSync(path, Buffer.alloc(1_000_000))
-    const open = (): number => readdirSync('/proc/self/fd').length
+    fs.writeFileSync(path, Buffer.alloc(1_000_000))
+    const open = (): number => fs.readdirSync('/proc/self/fd').length
     const before = open()
     for (let index = 0; index < 10; index += 1) {
       for (const _ of dumpNar(path)) break
@@ -237,29 +248,41 @@ describe('removing', () => {
   test('takes away read-only directories, odd names and links, but not what links point to', () => {
     const folder = scratch()
     const precious = join(folder, 'precious')
-    mkdirSync(precious)
-    writeFileSync(join(precious, 'file'), 'stays')
+    fs.mkdirSync(precious)
+    fs.writeFileSync(join(precious, 'file'), 'stays')
     const target = join(folder, 'item')
     restore(encodeTree(directory(
       ['a', directory(['b', directory(['c', file('x')])])],
       ['link', link(precious)],
       [Buffer.from([0xff]), directory([Buffer.from([0xfe]), file('')])],
     )), target)
-    for (const path of ['a/b', 'a', '.']) chmodSync(join(target, path), 0o555)
+    for (const path of ['a/b', 'a', '.']) fs.chmodSync(join(target, path), 0o555)
     removeTree(target)
-    expect(readdirSync(folder)).toEqual(['precious'])
-    expect(readFileSync(join(precious, 'file'), 'utf8')).toBe('stays')
+    expect(fs.readdirSync(folder)).toEqual(['precious'])
+    expect(fs.readFileSync(join(precious, 'file'), 'utf8')).toBe('stays')
+  })
+
+  test('takes away read-only directories as an ordinary user, whom modes bind', () => {
+    const left = asOrdinaryUser(() => {
+      const folder = scratch()
+      const target = join(folder, 'item')
+      restore(encodeTree(directory(['a', directory(['b', directory(['c', file('x')])])])), target)
+      for (const [path, mode] of [['a/b', 0o000], ['a', 0o555], ['.', 0o444]] as const) fs.chmodSync(join(target, path), mode)
+      removeTree(target)
+      return fs.readdirSync(folder)
+    })
+    expect(left).toEqual([])
   })
 
   test('removes a link, not its target, and files', () => {
     const folder = scratch()
-    mkdirSync(join(folder, 'target'))
-    symlinkSync('target', join(folder, 'link'))
-    writeFileSync(join(folder, 'file'), '')
+    fs.mkdirSync(join(folder, 'target'))
+    fs.symlinkSync('target', join(folder, 'link'))
+    fs.writeFileSync(join(folder, 'file'), '')
     removeTree(join(folder, 'link'))
     removeTree(join(folder, 'file'))
-    expect(readdirSync(folder)).toEqual(['target'])
-    expect(() => readlinkSync(join(folder, 'link'))).toThrow()
+    expect(fs.readdirSync(folder)).toEqual(['target'])
+    expect(() => fs.readlinkSync(join(folder, 'link'))).toThrow()
   })
 
   test('finds nothing wrong with what is gone already', () => {
@@ -274,6 +297,6 @@ describe('removing', () => {
     const target = join(folder, 'item')
     restore(encodeTree(tree), target)
     removeTree(target)
-    expect(readdirSync(folder)).toEqual([])
+    expect(fs.readdirSync(folder)).toEqual([])
   })
 })

@@ -56,7 +56,8 @@ async function gather(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
 
 const tree = directory(['a', file('one', true)])
 const nar = encodeTree(tree)
-const signedPart = wire().raw(nar).int(0x4558494e).str(storePath('item')).list([storePath('other'), storePath('item')]).str(storePath('item.drv')).build()
+const references = [storePath('other'), storePath('item')]
+const signedPart = wire().raw(nar).int(0x4558494e).str(storePath('item')).list(references).str(storePath('item.drv')).build()
 const member = wire().raw(signedPart).int(1).str('(signature …)').build()
 const bundle = wire().int(1).raw(member).int(1).raw(nar).int(0x4558494e).str(storePath('other')).list([]).str('').int(0).int(0).build()
 
@@ -67,7 +68,7 @@ describe('a bundle reader', () => {
       expect(trees).toEqual([tree, tree])
       expect(items[0]).toEqual({
         path: storePath('item'),
-        references: [storePath('other'), storePath('item')],
+        references,
         deriver: storePath('item.drv'),
         hash: sha256(signedPart),
         narHash: sha256(nar),
@@ -98,7 +99,8 @@ describe('a bundle reader', () => {
     expect(() => decodeAll((feed) => bundleGrammar(feed, reading().sink, '/other/store'), bundle)).toThrow('it is not in /other/store')
   })
 
-  const described = (path: string, references: string[], deriver: string) => wire().int(1).raw(nar).int(0x4558494e).str(path).list(references).str(deriver)
+  const named = (path: string) => wire().int(1).raw(nar).int(0x4558494e).str(path)
+  const described = (path: string, references: string[], deriver: string) => named(path).list(references).str(deriver)
   test.each<[string, Buffer, RegExp]>([
     ['something else than 1 or 0 before an item', wire().int(2).build(), /boolean out of range/],
     ['a missing mark', wire().int(1).raw(nar).int(1).build(), /expected the mark 1163413838 after the archive, seen 1/],
@@ -106,7 +108,7 @@ describe('a bundle reader', () => {
     ['a reference that is not in the store', described(storePath('a'), ['/etc'], '').build(), /not the name of a store item/],
     ['a deriver that is not in the store', described(storePath('a'), [], 'x').build(), /not the name of a store item/],
     ['a path of 2^63 bytes', wire().int(1).raw(nar).int(0x4558494e).int(2n ** 63n).build(), /store path out of range/],
-    ['100,001 references', wire().int(1).raw(nar).int(0x4558494e).str(storePath('a')).int(100_001).build(), /references out of range/],
+    ['100,001 references', named(storePath('a')).int(100_001).build(), /references out of range/],
     ['a signature that is neither there nor not', described(storePath('a'), [], '').int(2).build(), /boolean out of range/],
     ['a signature of 64 KiB and a byte', described(storePath('a'), [], '').int(1).int(65_537).build(), /signature out of range/],
     ['a signature of 2^63 bytes', described(storePath('a'), [], '').int(1).int(2n ** 63n).build(), /signature out of range/],
@@ -133,13 +135,14 @@ describe('a bundle reader', () => {
 })
 
 describe('a bundle writer', () => {
-  const item = (name: string, chunks: OutgoingItem['nar']): OutgoingItem => ({ path: storePath(name), references: [storePath('other')], deriver: storePath('item.drv'), nar: chunks })
+  const item = (name: string, chunks: OutgoingItem['nar']): OutgoingItem =>
+    ({ path: storePath(name), references: [storePath('other')], deriver: storePath('item.drv'), nar: chunks })
   const sign = async (hash: Buffer): Promise<string> => `(hash ${hash.toString('hex')} \xff)`
 
   test('writes what the builder of the tests writes', async () => {
-    const written = await gather(encodeMember({ ...item('item', [nar]), references: [storePath('other'), storePath('item')] }, () => 'a signature'))
+    const written = await gather(encodeMember({ ...item('item', [nar]), references }, () => 'a signature'))
     expect(written.equals(wire().raw(signedPart).int(1).str('a signature').build())).toBe(true)
-    const unsigned = await gather(encodeMember({ ...item('item', [nar]), references: [storePath('other'), storePath('item')] }))
+    const unsigned = await gather(encodeMember({ ...item('item', [nar]), references }))
     expect(unsigned.equals(wire().raw(signedPart).int(0).build())).toBe(true)
     expect(await gather(encodeBundle([]))).toEqual(wire().int(0).build())
   })

@@ -82,15 +82,17 @@ describe('a NAR reader', () => {
 describe('a NAR reader refuses', () => {
   const entry = (name: string | Uint8Array) => encodeTree(directory([name, file('')]))
   const regular = () => wire().strs('nix-archive-1', '(', 'type', 'regular')
+  const unnamed = () => wire().strs('nix-archive-1', '(', 'type', 'directory', 'entry', '(', 'name')
 
   test.each<[string, Buffer, RegExp]>([
-    ['an entry named ..', entry('..'), /names a directory above it/],
-    ['an entry named .', entry('.'), /names a directory above it/],
+    ['an entry named ..', entry('..'), /names its directory or the one above/],
+    ['an entry named .', entry('.'), /names its directory or the one above/],
     ['an entry without a name', entry(''), /an empty name/],
     ['a slash in a name', entry('a/b'), /has a slash/],
     ['a name that is a slash', entry('/'), /has a slash/],
     ['a zero byte in a name', entry('a\0b'), /has a zero byte/],
-    ['entries out of order', encodeTree(directory(['b', file('')], ['a', file('')])), /out of order at byte 328 \(expected a name after "b", seen "a"\)/],
+    ['entries out of order', encodeTree(directory(['b', file('')], ['a', file('')])),
+      /out of order at byte 328 \(expected a name after "b", seen "a"\)/],
     ['entries in the order of signed bytes', encodeTree(directory([Buffer.from([0x80]), file('')], ['a', file('')])), /out of order/],
     ['an entry that comes twice', encodeTree(directory(['a', link('/etc')], ['a', directory(['passwd', file('')])])), /comes twice/],
     ['a name of 256 bytes', entry('x'.repeat(256)), /name out of range.*at most 255, seen 256/],
@@ -99,20 +101,22 @@ describe('a NAR reader refuses', () => {
     ['a zero byte in a target', encodeTree(link('a\0b')), /has a zero byte/],
     ['a file of 2^63 bytes', regular().str('contents').int(2n ** 63n).build(), /size of a file out of range/],
     ['a file of 2^64-1 bytes', regular().str('contents').int(2n ** 64n - 1n).build(), /size of a file out of range/],
-    ['a name of 2^63 bytes', wire().strs('nix-archive-1', '(', 'type', 'directory', 'entry', '(', 'name').int(2n ** 63n).raw(Buffer.alloc(64)).build(), /name out of range/],
+    ['a name of 2^63 bytes', unnamed().int(2n ** 63n).raw(Buffer.alloc(64)).build(), /name out of range/],
     ['a word of 2^63 bytes', wire().strs('nix-archive-1', '(', 'type').int(2n ** 63n).build(), /length of a word out of range/],
     ['padding of contents that is not zero', regular().str('contents').str('abc', 1).str(')').build(), /padding that is not zero/],
-    ['padding of a name that is not zero', wire().strs('nix-archive-1', '(', 'type', 'directory', 'entry', '(', 'name').str('a', 1).build(), /padding that is not zero/],
-    ['padding of a word that is not zero', wire().strs('nix-archive-1', '(', 'type').str('regular', 1).build(), /expected "regular" or "directory" or "symlink"/],
+    ['padding of a name that is not zero', unnamed().str('a', 1).build(), /padding that is not zero/],
+    ['padding of a word that is not zero', wire().strs('nix-archive-1', '(', 'type').str('regular', 1).build(),
+      /expected "regular" or "directory" or "symlink"/],
     ['another version', wire().strs('nix-archive-2', '(', 'type', 'regular', 'contents', '', ')').build(), /not the archive format/],
-    ['text', Buffer.from('guix archive: error: build of `/gnu/store/…\' failed, and more'), /not the archive format \(|not the archive format at byte/],
+    ['text', Buffer.from('guix archive: error: build of `/gnu/store/…\' failed, and more'),
+      /not the archive format/],
     ['another type', wire().strs('nix-archive-1', '(', 'type', 'fifo').build(), /expected "regular" or "directory" or "symlink", seen "fifo/],
     ['a second type', wire().strs('nix-archive-1', '(', 'type', 'regular', 'type', 'directory').build(), /expected "contents" or "executable"/],
     ['contents that come twice', regular().strs('contents', '', 'contents', '').build(), /expected "\)"/],
     ['a file without contents', regular().str(')').build(), /expected "contents" or "executable"/],
     ['an executable that says more than it is', regular().strs('executable', 'very', 'contents', '', ')').build(), /not the archive format/],
-    ['an entry without a node', wire().strs('nix-archive-1', '(', 'type', 'directory', 'entry', '(', 'name', 'a', ')', ')', ')').build(), /expected "node" "\(" "type"/],
-    ['a name after the node', wire().strs('nix-archive-1', '(', 'type', 'directory', 'entry', '(', 'node').build(), /not the archive format|ends at byte/],
+    ['an entry without a node', unnamed().strs('a', ')', ')', ')').build(), /expected "node" "\(" "type"/],
+    ['a node before its name', wire().strs('nix-archive-1', '(', 'type', 'directory', 'entry', '(', 'node').build(), /expected "\(" "name"/],
   ])('%s', (_, bytes, problem) => {
     expect(() => readTree(bytes)).toThrow(ProtocolError)
     expect(() => readTree(bytes)).toThrow(problem)
@@ -135,9 +139,9 @@ describe('a NAR reader refuses', () => {
 
   test('anything after its first error', () => {
     const decoder = new Decoder('a test', (feed) => narGrammar(feed, discardingSink))
-    expect(() => decoder.push(entry('..'))).toThrow(/above it/)
-    expect(() => decoder.push(encodeTree(awkward))).toThrow(/above it/)
-    expect(() => decoder.end()).toThrow(/above it/)
+    expect(() => decoder.push(entry('..'))).toThrow(/the one above/)
+    expect(() => decoder.push(encodeTree(awkward))).toThrow(/the one above/)
+    expect(() => decoder.end()).toThrow(/the one above/)
   })
 
   test('damage with a protocol error, or reads another lawful archive', () => {
