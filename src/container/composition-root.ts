@@ -21,6 +21,7 @@ export function composeRoot(plugins: HookRunner, environment: Readonly<Record<st
   provide(tokens.environment, () => environment)
   provide(tokens.log, () => stderrLog(environment))
   provide(tokens.configuration, async () => (await import('./configuration.js')).loadConfiguration(environment))
+  provide(tokens.directories, async () => (await import('./configuration.js')).directories(environment))
   provide(tokens.contributions, async () => {
     const { gatherContributions } = await import('../plugin-host/gather-contributions.js')
     return gatherContributions(plugins, root.resolve(tokens.log))
@@ -50,9 +51,8 @@ function provideContributions(provide: Provide): void {
     return Promise.all(configuration.sources.map((name) => contributions.make('machineSource', name, host(name))))
   })
   provide(tokens.sourceContext, async (root) => {
-    const environment = root.resolve(tokens.environment)
-    const { directories } = await import('./configuration.js')
-    return { ...directories(environment), environment }
+    const { configurationDirectory, homeDirectory } = await root.resolve(tokens.directories)
+    return { configurationDirectory, homeDirectory, environment: root.resolve(tokens.environment) }
   })
 }
 
@@ -66,6 +66,9 @@ function provideUseCases(provide: Provide): void {
     ])
     return listMachines({ sources, context, settings: configuration.machines })
   })
+  provide(tokens.decider, async (root) => (await import('./use-cases.js')).makeDecider(root))
+  provide(tokens.testMachines, async (root) => (await import('./use-cases.js')).makeTestMachines(root))
+  provide(tokens.statusOfMachines, async (root) => (await import('./use-cases.js')).makeStatusOfMachines(root))
 }
 
 async function chosenFrom(root: Root) {

@@ -6,7 +6,7 @@ import type { Contributions } from '../plugin-host/contributions.js'
 import type { ListMachines } from '../offload/list-machines.js'
 import type { StatusOfMachines } from '../offload/status-of-machines.js'
 import type { TestMachines } from '../offload/test-machines.js'
-import type { Configuration } from './configuration.js'
+import type { Configuration, Directories } from './configuration.js'
 import type { InjectionToken } from './injection.js'
 
 /** One process that guix-daemon has started. */
@@ -27,6 +27,7 @@ const token = <T>(name: string): Token<T> => Symbol(name)
 export const tokens = {
   log: token<Log>('log'),
   environment: token<Readonly<Record<string, string | undefined>>>('environment'),
+  directories: token<Promise<Directories>>('directories'),
   configuration: token<Promise<Configuration>>('configuration'),
   contributions: token<Promise<Contributions>>('contributions'),
   /** The transport that a machine asks for. */

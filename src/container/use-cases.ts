@@ -1,0 +1,157 @@
+import { hrtime } from 'node:process'
+import type { BuildMachine, Connection, ConnectContext } from '../plugin-api/index.js'
+import type { DecidePorts } from '../offload/decide.js'
+import type { OffloadPorts } from '../offload/ports.js'
+import type { Root } from './composition-root.js'
+import { tokens, type HookProcess } from './tokens.js'
+
+/** All steps of `test` or `status` for one machine together, in milliseconds, beyond what connecting may take. */
+const machineMilliseconds = 45_000
+
+const monotonic = (): number => Number(hrtime.bigint() / 1000n) / 1000
+
+type Connect = (machine: BuildMachine, signal: AbortSignal) => Promise<Connection>
+
+/** Connects by the transport that a machine asks for. */
+async function connector(root: Root): Promise<Connect> {
+  const [transportFor, { homeDirectory }, { timeouts }] = await Promise.all([
+    root.resolve(tokens.transportFor),
+    root.resolve(tokens.directories),
+    root.resolve(tokens.configuration),
+  ])
+  return async (machine, signal) => {
+    const transport = await transportFor(machine)
+    const context: ConnectContext = { signal, timeouts, homeDirectory }
+    return transport.connect(machine, context)
+  }
+}
+
+async function offloadPorts(root: Root): Promise<OffloadPorts> {
+  const [{ storeDirectory, stateDirectory, configurationDirectory, daemonSocket }, { offloadOnward }] = await Promise.all([
+    root.resolve(tokens.directories),
+    root.resolve(tokens.configuration),
+  ])
+  return {
+    storeDirectory,
+    stateDirectory,
+    offloadOnward,
+    monotonic,
+    log: root.resolve(tokens.log),
+    now: () => Date.now(),
+    async openLocalStore(signal) {
+      const { LocalDaemon } = await import('../local-store/local-daemon.js')
+      return LocalDaemon.open(daemonSocket, signal)
+    },
+    async openRemoteStore(connection, _machine, signal) {
+      const { SocketStore } = await import('../remote-store/socket-store.js')
+      return SocketStore.open(connection, { signal })
+    },
+    async loadSigner() {
+      const { readSigner } = await import('../local-store/signing-key.js')
+      return readSigner(configurationDirectory)
+    },
+    async loadAcl() {
+      const { readAcl } = await import('../local-store/acl-file.js')
+      return readAcl(configurationDirectory)
+    },
+  }
+}
+
+/** The probe of a machine that is connected already. */
+async function prober(root: Root): Promise<DecidePorts['probe']> {
+  const [{ probe }, { systemClock }, { defaultSelectionPolicy }, { storeDirectory }] = await Promise.all([
+    import('../scheduling/probe.js'),
+    import('../scheduling/clock.js'),
+    import('../scheduling/machine-selector.js'),
+    root.resolve(tokens.directories),
+  ])
+  return (connection, signal) => probe(connection, { storeDirectory, probeMs: defaultSelectionPolicy.probeMs, clock: systemClock, signal })
+}
+
+async function slots(root: Root) {
+  const [{ Slots }, { stateDirectory }] = await Promise.all([import('../scheduling/slots.js'), root.resolve(tokens.directories)])
+  return new Slots(stateDirectory)
+}
+
+/** Answers guix-daemon. */
+export async function makeDecider(root: Root) {
+  const [{ decide }, { MachineSelector, defaultSelectionPolicy }, { systemClock }, { gatherMachines }, { HistoryFile }, { removeLeftovers }, { openBuildLog }] =
+    await Promise.all([
+      import('../offload/decide.js'),
+      import('../scheduling/machine-selector.js'),
+      import('../scheduling/clock.js'),
+      import('../machines/gather-machines.js'),
+      import('../state/history.js'),
+      import('../local-store/temporary-items.js'),
+      import('../hook/log-output.js'),
+    ])
+  const [ports, connect, probe, sources, context, configuration, strategy, slotFiles] = await Promise.all([
+    offloadPorts(root),
+    connector(root),
+    prober(root),
+    root.resolve(tokens.machineSources),
+    root.resolve(tokens.sourceContext),
+    root.resolve(tokens.configuration),
+    root.resolve(tokens.schedulingStrategy),
+    slots(root),
+  ])
+  const selector = new MachineSelector(
+    { connect, slots: slotFiles, strategy, clock: systemClock, random: () => Math.random() },
+    { ...defaultSelectionPolicy, storeDirectory: ports.storeDirectory, minimumFreeBytes: configuration.minimumFreeSpaceBytes },
+  )
+  return ({ arguments: words, output }: HookProcess) => {
+    const say = (message: string): void => output.message(message)
+    const decidePorts: DecidePorts = {
+      ...ports,
+      probe,
+      log: { debug: ports.log.debug.bind(ports.log), info: say, warn: (message) => say(`guix offload: warning: ${message}`) },
+      history: new HistoryFile(ports.stateDirectory),
+      answerPolicy: { daemonSystem: words.system, onUnreachable: configuration.onUnreachable },
+      cleanUp: () => void removeLeftovers(ports.storeDirectory, ports.stateDirectory),
+      buildLog: toStream(openBuildLog),
+      async machines(signal) {
+        const gathered = await gatherMachines(sources, { ...context, signal }, configuration.machines)
+        const [first] = gathered.failures
+        if (first !== undefined && gathered.failures.length === sources.length) throw first.error
+        return {
+          machines: gathered.machines.filter((machine) => machine.settings?.disabled !== true),
+          warnings: [...gathered.warnings, ...gathered.failures.map(({ source, error }) => ({ code: 'source-failed', message: `${source}: ${String(error)}` }))],
+        }
+      },
+      select: (request, machines, tried, signal) => selector.select(request, machines, { signal, tried }),
+    }
+    const limits = { maxSilentTime: words.maxSilentSeconds, timeout: words.buildTimeoutSeconds }
+    return (request: Parameters<typeof decide>[0], signal: AbortSignal) => decide(request, limits, decidePorts, signal)
+  }
+}
+
+/** The build log's descriptor is looked at on first use: a declined request has none. */
+function toStream(open: () => NodeJS.WritableStream): DecidePorts['buildLog'] {
+  let stream: NodeJS.WritableStream | undefined
+  return (bytes) => {
+    stream ??= open()
+    const target = stream
+    return target.write(bytes) ? undefined : new Promise((resolve) => target.once('drain', resolve))
+  }
+}
+
+export async function makeTestMachines(root: Root) {
+  const [{ testMachines }, list, ports, connect] = await Promise.all([
+    import('../offload/test-machines.js'),
+    root.resolve(tokens.listMachines),
+    offloadPorts(root),
+    connector(root),
+  ])
+  return testMachines(list, { ...ports, connect, machineMilliseconds })
+}
+
+export async function makeStatusOfMachines(root: Root) {
+  const [{ statusOfMachines }, list, connect, probe, slotFiles] = await Promise.all([
+    import('../offload/status-of-machines.js'),
+    root.resolve(tokens.listMachines),
+    connector(root),
+    prober(root),
+    slots(root),
+  ])
+  return statusOfMachines(list, { connect, probe, countSlots: (machine) => slotFiles.count(machine), now: () => Date.now(), machineMilliseconds })
+}
