@@ -1,8 +1,4 @@
-import { BuildError, MachineError } from '../errors/offload-error.js'
-
-/** What guix-daemon answers when it can neither build nor say why it should be tried again: the statuses of a build. */
-export const permanentFailure = 100
-export const timedOut = 101
+import { MachineError } from '../errors/offload-error.js'
 
 /** The daemon refused a request or failed at it. Only the layer above knows which machine it runs on and what a given text means there. */
 export class DaemonError extends MachineError {
@@ -18,21 +14,6 @@ export class DaemonError extends MachineError {
     this.text = text
     this.status = status
     this.logTail = logTail
-  }
-}
-
-/**
- * The verdict on a build: statuses 100 and 101 are about the derivation and would be the same on any machine; everything else is the machine's.
- */
-export function buildVerdict(error: DaemonError, derivation: string): BuildError | DaemonError {
-  const report = { step: 'building', subject: derivation, problem: oneLine(error.text), cause: error }
-  switch (error.status) {
-    case permanentFailure:
-      return new BuildError({ ...report, code: 'build-failed' }, permanentFailure)
-    case timedOut:
-      return new BuildError({ ...report, code: 'build-timed-out' }, timedOut)
-    default:
-      return error
   }
 }
 

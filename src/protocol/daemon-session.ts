@@ -1,8 +1,9 @@
 import { ProtocolError } from '../errors/offload-error.js'
 import type { ByteFeed, Decoding } from '../wire/byte-feed.js'
 import type { ByteChannel } from './byte-channel.js'
+import { buildVerdict } from './build-verdict.js'
 import { majorVersion, oldestDaemonVersion } from './constants.js'
-import { buildVerdict, DaemonError } from './daemon-error.js'
+import { DaemonError } from './daemon-error.js'
 import { type Consumer, Exchange, type Request } from './exchange.js'
 import * as replies from './replies.js'
 import * as requests from './requests.js'
@@ -70,14 +71,15 @@ export class DaemonSession {
   }
 
   /**
-   * Builds derivations; what the builders print goes to `onLog`, and the daemon's own messages with it.
-   * @throws BuildError with status 100 or 101 if the derivation is at fault; its cause is the DaemonError
+   * Builds one derivation; what the builder prints goes to `onLog`, and the daemon's own messages with it.
+   * @throws BuildError `build-failed` (status 100), `build-timed-out` (101) if the derivation is at fault; MachineError `builder-killed`, `disk-full`; the cause of
+   * these is the DaemonError
    */
-  async buildPaths(derivations: readonly string[], onLog?: Consumer): Promise<void> {
+  async buildPaths(derivation: string, onLog?: Consumer): Promise<void> {
     try {
-      await this.#request('building', requests.buildPaths(derivations), replies.one, { onLog })
+      await this.#request('building', requests.buildPaths([derivation]), replies.one, { onLog })
     } catch (error) {
-      throw error instanceof DaemonError ? buildVerdict(error, derivations.join(' ')) : error
+      throw error instanceof DaemonError ? buildVerdict(error, derivation) : error
     }
   }
 

@@ -75,8 +75,7 @@ export class Exchange {
   #claim(step: string): void {
     if (this.#running !== undefined) throw new InternalError(`${step} while ${this.#running}: one request at a time`)
     if (this.#failure !== undefined) {
-      const aborted = this.#signal?.aborted === true && this.#failure === this.#signal.reason
-      if (aborted) throw this.#failure
+      if (this.#signal?.aborted === true) throw this.#failure
       throw new MachineError({ code: 'daemon-connection-closed', step, problem: 'the connection to the daemon has ended already', cause: this.#failure })
     }
     if (this.#feed.available > 0) throw this.#break(this.#feed.fail('the daemon spoke unasked'), step)
@@ -87,7 +86,7 @@ export class Exchange {
     const gathered = new GatheredFrames(request)
     const source = request.source === undefined ? undefined : new SourceReader(request.source)
     try {
-      await this.#guard(this.#channel.write(request.message))
+      await this.#write(request.message)
       if (request.preamble !== undefined) await this.#decode(request.preamble(this.#feed), gathered)
       for (;;) {
         const next = await this.#decode(turn(this.#feed, gathered), gathered)
@@ -97,7 +96,7 @@ export class Exchange {
         if (this.#feed.available > 0) throw this.#feed.fail('the daemon goes on talking after it asked for data')
         const data = await this.#guard(source.read(next.max))
         if (data.length === 0) throw new InternalError(`${request.step}: the daemon asks for more than there is to send`)
-        await this.#guard(this.#channel.write(encodeString(data)))
+        await this.#write(encodeString(data))
       }
       const reply = await this.#decode(request.reply(this.#feed), gathered)
       if (this.#feed.available > 0) throw this.#feed.fail('the reply is longer than it should be')
@@ -113,10 +112,14 @@ export class Exchange {
       const step = decoding.next()
       for (let delivery = gathered.next(); delivery !== undefined; delivery = gathered.next()) await this.#guard(delivery)
       if (step.done === true) return step.value
-      const chunk = await this.#guard(this.#channel.read())
+      const chunk = await this.#guard(this.#channel.read().catch(brokenChannel))
       if (chunk === undefined) this.#feed.end()
       else this.#feed.push(chunk)
     }
+  }
+
+  #write(bytes: Uint8Array): Promise<void> {
+    return this.#guard(this.#channel.write(bytes).catch(brokenChannel))
   }
 
   /** Waits for `promise`, or until the exchange is aborted or closed. */
@@ -132,14 +135,13 @@ export class Exchange {
   }
 
   #abort(): void {
-    const reason: unknown = this.#signal?.reason
-    this.#failure ??= reason instanceof Error ? reason : new Error('aborted', { cause: reason })
+    this.#failure ??= abortReason(this.#signal)
     this.#release(this.#failure)
   }
 
   /** Ends the exchange with its first failure, in terms of this project. */
   #break(error: unknown, step: string): Error {
-    this.#failure ??= translate(error, step)
+    this.#failure ??= this.#signal?.aborted === true ? abortReason(this.#signal) : translate(error, step)
     this.#release(this.#failure)
     return this.#failure
   }
@@ -202,17 +204,25 @@ function merge(pieces: readonly Buffer[]): Buffer {
   return pieces.length === 1 && first !== undefined ? first : Buffer.concat(pieces)
 }
 
+/** What a channel that is not one of ours rejects with; kept apart from errors of consumers and sources, which are passed on as they are. */
+class BrokenChannel extends Error {}
+
+function brokenChannel(cause: unknown): never {
+  if (cause instanceof OffloadError) throw cause
+  throw new BrokenChannel(cause instanceof Error ? cause.message : String(cause), { cause })
+}
+
 /** A conversation that is cut off is the machine's failure, not a malformed answer. */
 function translate(error: unknown, step: string): Error {
+  const lost = { code: 'daemon-connection-lost', step }
   if (error instanceof ProtocolError && error.code === 'truncated-data') {
-    return new MachineError({ code: 'daemon-connection-lost', step, problem: 'the daemon closed the connection before it had answered', cause: error })
+    return new MachineError({ ...lost, problem: 'the daemon closed the connection before it had answered', cause: error })
   }
-  if (error instanceof OffloadError) return error
-  if (error instanceof Error && !('syscall' in error)) return error
-  return new MachineError({
-    code: 'daemon-connection-lost',
-    step,
-    problem: `the connection to the daemon broke: ${error instanceof Error ? error.message : String(error)}`,
-    cause: error,
-  })
+  if (error instanceof BrokenChannel) return new MachineError({ ...lost, problem: `the connection to the daemon broke: ${error.message}`, cause: error.cause })
+  return error instanceof Error ? error : new InternalError(`${step}: something that is no error was thrown`, error)
+}
+
+function abortReason(signal: AbortSignal | undefined): Error {
+  const reason: unknown = signal?.reason
+  return reason instanceof Error ? reason : new Error('aborted', { cause: reason })
 }

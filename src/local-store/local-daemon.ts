@@ -1,0 +1,103 @@
+import { createConnection } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { ConfigurationError, MachineError } from '../errors/offload-error.js'
+import { DaemonSession } from '../protocol/daemon-session.js'
+import { DaemonError } from '../protocol/daemon-error.js'
+import type { Consumer } from '../protocol/exchange.js'
+import type { PathInfo } from '../protocol/replies.js'
+import { DuplexChannel } from '../remote-store/duplex-channel.js'
+
+const defaultSocket = '/var/guix/daemon-socket/socket'
+
+/**
+ * Where the local daemon listens: `GUIX_DAEMON_SOCKET` is a path or a `file://` URI. Guix knows other schemes, for daemons elsewhere; this hook is
+ * started by a daemon that shares its store.
+ * @throws ConfigurationError `daemon-socket-unsupported`
+ */
+export function daemonSocket(environment: Readonly<Record<string, string | undefined>>): string {
+  const value = environment['GUIX_DAEMON_SOCKET']
+  if (value === undefined || value === '') return defaultSocket
+  if (value.startsWith('/')) return value
+  if (value.startsWith('file:///')) return fileURLToPath(value)
+  throw new ConfigurationError({
+    code: 'daemon-socket-unsupported',
+    step: 'reaching the local guix-daemon',
+    problem: 'GUIX_DAEMON_SOCKET must be an absolute path or a file:// URI',
+    seen: value,
+    cure: 'Unset it, or name the local socket',
+  })
+}
+
+/**
+ * The daemon of this machine, for what cannot be had without it: facts from its database, protection from collection, signatures where the signing
+ * key is not ours to read. Nothing that is being built here may be imported through it: it holds the locks on the outputs while a hook runs.
+ *
+ * One request at a time. After an error it is of no more use; what it protected is protected until {@link LocalDaemon.close}.
+ */
+export class LocalDaemon {
+  readonly #session: DaemonSession
+
+  private constructor(session: DaemonSession) {
+    this.#session = session
+  }
+
+  /**
+   * @param socket see {@link daemonSocket}
+   * @throws MachineError `local-daemon-unreachable`, never retried elsewhere; the reason of the signal
+   */
+  static async open(socket: string, signal?: AbortSignal): Promise<LocalDaemon> {
+    // Both halves stay open until we are done: the daemon takes an end of our side for a client that went away.
+    const stream = createConnection({ path: socket, allowHalfOpen: true })
+    try {
+      return new LocalDaemon(await DaemonSession.open(new DuplexChannel(stream), { signal }))
+    } catch (error) {
+      if (error instanceof MachineError && error.code === 'daemon-connection-lost') throw unreachable(socket, error)
+      throw error
+    }
+  }
+
+  /**
+   * What the database knows of an item.
+   * @throws MachineError `item-not-valid`
+   */
+  async pathInfo(path: string): Promise<PathInfo> {
+    return this.#valid(path, 'looking up an item in the local store', this.#session.queryPathInfo(path))
+  }
+
+  /** Keeps an item, which need not exist yet, from collection until {@link LocalDaemon.close}. */
+  addTempRoot(path: string): Promise<void> {
+    return this.#session.addTempRoot(path)
+  }
+
+  /** Those that are valid, in no particular order. */
+  queryValidPaths(paths: readonly string[]): Promise<string[]> {
+    return this.#session.queryValidPaths(paths)
+  }
+
+  /**
+   * Passes one member of a bundle, signed by the daemon, to `onData`: archive, trailer and signature, without the 1 that introduces it.
+   * @throws MachineError `item-not-valid`
+   */
+  async exportSigned(path: string, onData: Consumer): Promise<void> {
+    await this.#valid(path, 'exporting an item of the local store', this.#session.exportPath(path, onData))
+  }
+
+  /** Safe to call twice. */
+  close(): void {
+    this.#session.close()
+  }
+
+  async #valid<T>(path: string, step: string, work: Promise<T>): Promise<T> {
+    try {
+      return await work
+    } catch (error) {
+      if (!(error instanceof DaemonError) || !/ is not valid$/.test(error.text.trim())) throw error
+      throw new MachineError({ code: 'item-not-valid', step, subject: path, problem: 'the item is not in the local store', cause: error }, 'never')
+    }
+  }
+}
+
+function unreachable(socket: string, error: MachineError): MachineError {
+  const report = { code: 'local-daemon-unreachable', step: 'reaching the local guix-daemon', subject: socket, problem: error.report.problem, cause: error }
+  return new MachineError({ ...report, cure: 'Check that guix-daemon runs and that GUIX_DAEMON_SOCKET, if set, names its socket' }, 'never')
+}

@@ -1,0 +1,170 @@
+import { MachineError } from '../errors/offload-error.js'
+import type { BuildMachine, Connection } from '../plugin-api/index.js'
+import { DaemonSession } from '../protocol/daemon-session.js'
+import type { Consumer } from '../protocol/exchange.js'
+import { atMachine, type Place } from './at-machine.js'
+import { daemonOptions } from './daemon-options.js'
+import { DuplexChannel } from './duplex-channel.js'
+import type { BuildOptions, RemoteStore } from './remote-store.js'
+
+export interface SocketStoreOptions {
+  /** Ends everything: its reason is what running methods reject with. */
+  readonly signal: AbortSignal
+  /** What the daemon logs beside a build. */
+  readonly onLog?: Consumer | undefined
+}
+
+/** Protecting items costs a round trip each; no more time than this is spent on it. */
+const keepBudgetMs = 300
+/** What the daemon itself needs for one of them. */
+const keepCostMs = 0.3
+
+/**
+ * A remote store over channels to the socket of its guix-daemon. The first session does the work and lives as long as the store, because what it
+ * protects from collection is protected no longer. A second one is opened only to warm up signing while the first one builds; the exports then go
+ * over it, since the signing agent belongs to a session.
+ */
+export class SocketStore implements RemoteStore {
+  readonly #connection: Connection
+  readonly #options: SocketStoreOptions
+  readonly #main: DaemonSession
+  /** Set once the second session has signed something. */
+  #signer: DaemonSession | undefined
+  #warmUp: Promise<void> | undefined
+  /** Ends an attempt at the second session. */
+  readonly #closing = new AbortController()
+  /** The first session has its own signing agent: it was needed to check what we imported. */
+  #mainSigns = false
+
+  private constructor(connection: Connection, options: SocketStoreOptions, main: DaemonSession) {
+    this.#connection = connection
+    this.#options = options
+    this.#main = main
+  }
+
+  /**
+   * @throws OffloadFailure what {@link Connection.openSocket} throws, `socket-unavailable` when the transport cannot open sockets, `unsupported-protocol-version`,
+   * `malformed-data` when something else than a guix-daemon answers
+   */
+  static async open(connection: Connection, options: SocketStoreOptions): Promise<SocketStore> {
+    return new SocketStore(connection, options, await openSession(connection, options))
+  }
+
+  /** Of the protocol, such as 0x164. */
+  get daemonVersion(): number {
+    return this.#main.daemonVersion
+  }
+
+  async missing(paths: readonly string[]): Promise<string[]> {
+    if (paths.length === 0) return []
+    const valid = new Set(await this.#at({ step: 'asking what is missing' }, this.#main.queryValidPaths(paths)))
+    return paths.filter((path) => !valid.has(path))
+  }
+
+  addText(name: string, text: string | Uint8Array, references: readonly string[]): Promise<string> {
+    return this.#at({ step: 'adding a text to its store', subject: name }, this.#main.addTextToStore(name, text, references))
+  }
+
+  async importBundle(bundle: AsyncIterable<Uint8Array>): Promise<string[]> {
+    const source = new WatchedSource(bundle)
+    try {
+      const imported = await this.#main.importPaths(source)
+      this.#mainSigns = true
+      return imported
+    } catch (error) {
+      // What went wrong while we read our own store is not the machine's.
+      throw error === source.failure ? error : this.#place(error, { step: 'sending store items' })
+    }
+  }
+
+  async build(derivation: string, options: BuildOptions, onLog: Consumer): Promise<void> {
+    await this.#at({}, this.#main.setOptions(daemonOptions(options)))
+    await this.#at({ step: 'building', subject: derivation }, this.#main.buildPaths(derivation, onLog))
+  }
+
+  async exportItem(path: string, onData: Consumer): Promise<void> {
+    await this.#warmUp
+    const session = this.#signer ?? this.#main
+    await this.#at({ step: 'retrieving a store item', subject: path }, session.exportPath(path, onData))
+  }
+
+  async keep(paths: readonly string[]): Promise<number> {
+    const affordable = Math.floor(keepBudgetMs / (this.#connection.roundTripMs + keepCostMs))
+    const kept = paths.slice(0, affordable)
+    for (const path of kept) await this.#at({ subject: path }, this.#main.addTempRoot(path))
+    return kept.length
+  }
+
+  warmUpSigning(path: string): Promise<void> {
+    if (this.#mainSigns) return Promise.resolve()
+    this.#warmUp ??= this.#signOnce(path)
+    return this.#warmUp
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort()
+    this.#main.close()
+    this.#signer?.close()
+    await this.#warmUp
+  }
+
+  /** An optimisation: when it does not work out, the first session does the exports. */
+  async #signOnce(path: string): Promise<void> {
+    let session: DaemonSession | undefined
+    try {
+      const signal = AbortSignal.any([this.#options.signal, this.#closing.signal])
+      session = await openSession(this.#connection, { ...this.#options, signal })
+      this.#signer = session
+      await session.exportPath(path, () => undefined)
+    } catch {
+      session?.close()
+      this.#signer = undefined
+    }
+  }
+
+  async #at<T>(place: Omit<Place, 'machine'>, work: Promise<T>): Promise<T> {
+    try {
+      return await work
+    } catch (error) {
+      throw this.#place(error, place)
+    }
+  }
+
+  #place(error: unknown, place: Omit<Place, 'machine'>): unknown {
+    return atMachine(error, { machine: label(this.#connection.machine), ...place })
+  }
+}
+
+/** Remembers with what the sequence itself failed. */
+class WatchedSource implements AsyncIterable<Uint8Array> {
+  failure: unknown
+
+  constructor(private readonly source: AsyncIterable<Uint8Array>) {}
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    try {
+      yield* this.source
+    } catch (error) {
+      this.failure = error
+      throw error
+    }
+  }
+}
+
+async function openSession(connection: Connection, options: SocketStoreOptions): Promise<DaemonSession> {
+  const { machine } = connection
+  const place = { machine: label(machine), step: 'reaching its guix-daemon', subject: machine.daemonSocket }
+  if (connection.openSocket === undefined) {
+    throw new MachineError({ ...place, code: 'socket-unavailable', problem: 'this transport or server cannot open sockets on the machine' })
+  }
+  try {
+    const stream = await connection.openSocket(machine.daemonSocket, { signal: options.signal })
+    return await DaemonSession.open(new DuplexChannel(stream), { signal: options.signal, onLog: options.onLog })
+  } catch (error) {
+    throw atMachine(error, place)
+  }
+}
+
+function label(machine: BuildMachine): string {
+  return machine.port === 22 ? machine.name : `${machine.name}:${machine.port}`
+}
