@@ -69,6 +69,11 @@ export class LocalDaemon {
     return this.#session.addTempRoot(path)
   }
 
+  /** Adds a text with the references it is to have; resolves to its store path. */
+  addText(name: string, text: string | Uint8Array, references: readonly string[]): Promise<string> {
+    return this.#session.addTextToStore(name, text, references)
+  }
+
   /** Those that are valid, in no particular order. */
   queryValidPaths(paths: readonly string[]): Promise<string[]> {
     return this.#session.queryValidPaths(paths)

@@ -1,0 +1,62 @@
+/** A master whose guix-daemon offloads through the program of this checkout, and build machines that trust it: what most integration tests start from. */
+import { checkoutInMachine, nodeInMachine, TestBed, type MachineOptions } from '../testbed/bed.js'
+import type { Machine } from '../testbed/machine.js'
+import { writeMachinesScm, type MachineFields } from '../testbed/machines-scm.js'
+
+export interface FarmOptions {
+  readonly name?: string
+  readonly master?: Partial<MachineOptions>
+  /** One build machine for each; `fields` are its entry in machines.scm. */
+  readonly builders: readonly (Partial<MachineOptions> & { readonly name: string; readonly fields?: MachineFields })[]
+  /** Fields for all entries. */
+  readonly fields?: MachineFields
+}
+
+/** The wrapper that the master's daemon has for `guix`. */
+export const hookInMachine = '/usr/local/libexec/guix-offload-hook'
+
+export class Farm implements AsyncDisposable {
+  constructor(
+    readonly bed: TestBed,
+    readonly master: Machine,
+    readonly builders: readonly Machine[],
+  ) {}
+
+  builder(name: string): Machine {
+    const machine = this.builders.find((builder) => builder.name === name)
+    if (machine === undefined) throw new Error(`No build machine ${name} in this farm`)
+    return machine
+  }
+
+  /** Runs the program on the master, as the user whom the hook runs as. */
+  run(args: readonly string[], options: Parameters<Machine['run']>[1] = {}) {
+    return this.master.run([nodeInMachine, `${checkoutInMachine}/bin/run.js`, ...args], { user: this.master.daemonUser, reject: false, ...options })
+  }
+
+  /** What the hook has recorded, oldest first. */
+  async history(): Promise<Record<string, unknown>[]> {
+    const text = await this.master.sh('cat /var/guix/offload/history.jsonl 2>/dev/null || true')
+    return text.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Record<string, unknown>)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.bed.down()
+  }
+}
+
+export async function startFarm({ name = 'farm', master: masterOptions = {}, builders: builderOptions, fields = {} }: FarmOptions): Promise<Farm> {
+  const bed = await TestBed.up({ name })
+  try {
+    const [master, ...builders] = await Promise.all([
+      bed.machine({ name: 'master', maxJobs: 0, hook: hookInMachine, ...masterOptions }),
+      ...builderOptions.map(({ fields: _fields, ...options }) => bed.machine({ daemon: 'root', sshd: true, ...options })),
+    ])
+    await master.writeFile(hookInMachine, `#!/bin/sh\n[ "$1" = offload ] && exec ${nodeInMachine} ${checkoutInMachine}/bin/run.js "$@"\nexec /usr/bin/guix "$@"\n`, 0o755)
+    await Promise.all(builders.map((builder) => bed.authorize(master, builder)))
+    await writeMachinesScm(master, builders.map((builder, index) => [builder, builderOptions[index]?.fields ?? {}] as const), fields)
+    return new Farm(bed, master, builders)
+  } catch (error) {
+    await bed.down()
+    throw error
+  }
+}
