@@ -52,7 +52,8 @@ export async function startFarm({ name = 'farm', master: masterOptions = {}, bui
       ...builderOptions.map(({ fields: _fields, ...options }) => bed.machine({ daemon: 'root', sshd: true, ...options })),
     ])
     await master.writeFile(hookInMachine, `#!/bin/sh\n[ "$1" = offload ] && exec ${nodeInMachine} ${checkoutInMachine}/bin/run.js "$@"\nexec /usr/bin/guix "$@"\n`, 0o755)
-    await Promise.all(builders.map((builder) => bed.authorize(master, builder)))
+    // One after another: each rewrites the master's acl.
+    for (const builder of builders) await bed.authorize(master, builder)
     await writeMachinesScm(master, builders.map((builder, index) => [builder, builderOptions[index]?.fields ?? {}] as const), fields)
     return new Farm(bed, master, builders)
   } catch (error) {
