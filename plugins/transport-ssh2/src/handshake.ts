@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net'
 import type { ConnectContext } from 'guix-offload/plugin-api'
-import type { AuthenticationType, AuthHandlerMiddleware, Client, NegotiatedAlgorithms } from 'ssh2'
+import type { AuthenticationType, Client, NegotiatedAlgorithms } from 'ssh2'
 import type { Offer } from './algorithms.js'
 import { abortReason, type Failures } from './failures.js'
 import { describeKey, hostKeyMismatch, type HostKey } from './host-key.js'
@@ -111,8 +111,8 @@ export function handshake(client: Client, socket: Socket, failures: Failures, cr
       username: failures.machine.user,
       algorithms: offer,
       hostVerifier,
-      // Its type says it returns nothing; ssh2 takes the next method as its value, and false for the end.
-      authHandler: authHandler,
+      // ssh2 takes the next method as its value, and false for the end.
+      authHandler,
       readyTimeout: 0,
       keepaliveInterval: keepAliveInterval(timeouts.keepAliveMs, timeouts.keepAliveMisses),
       keepaliveCountMax: Infinity,

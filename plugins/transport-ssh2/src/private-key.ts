@@ -101,7 +101,7 @@ async function unreadable(failures: Failures, path: string, cause: unknown): Pro
       problem: `${reader}; we run as ${whoAmI()}`,
       subject,
       cause,
-      cure: `Give that user a key of its own, or access: chown ${userInfo().username} ${path}`,
+      cure: 'Give the user we run as a key of its own (private-key in the machine\'s entry), or the ownership of this one',
     })
   }
   return failures.ofConfiguration({
@@ -132,8 +132,13 @@ async function whoMayRead(path: string): Promise<string> {
 }
 
 function whoAmI(): string {
-  const { uid, username } = userInfo()
-  return `uid ${uid} (${username})`
+  try {
+    const { uid, username } = userInfo()
+    return `uid ${uid} (${username})`
+  } catch {
+    // No passwd entry.
+    return `uid ${process.geteuid?.() ?? 'unknown'}`
+  }
 }
 
 async function userName(uid: number): Promise<string> {
