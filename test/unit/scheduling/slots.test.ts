@@ -121,11 +121,10 @@ describe('Slots', () => {
     take()
     const stranger = await foreignLock(file(2))
     expect(slots.count(b)).toEqual({ total: 3, taken: [{ index: 0, file: file(0) }, { index: 2, file: file(2) }], free: 1 })
-    expect(lockHolders(file(0))).toEqual([process.pid])
-    expect(lockHolders(file(2))).toEqual([stranger.pid])
+    expect(lockHolders([0, 1, 2].map(file))).toEqual(new Map([[file(0), [process.pid]], [file(1), []], [file(2), [stranger.pid]]]))
     await stranger.release()
     expect(slots.count(b).free).toBe(2)
-    expect(lockHolders(file(2))).toEqual([])
+    expect(lockHolders([file(2)]).get(file(2))).toEqual([])
   })
 
   it('says which file is in the way', () => {
