@@ -1,12 +1,12 @@
-import { readdirSync, readFileSync, readlinkSync, statSync, type BigIntStats } from 'node:fs'
+import { readdirSync, readFileSync, statSync, type BigIntStats } from 'node:fs'
 
 export interface SlotInUse {
   readonly index: number
   readonly file: string
 }
 
-/** `5: OFDLCK ADVISORY  WRITE -1 fe:00:2165023 0 EOF`: kind, mode, holder, device and inode. */
-const lockLine = /^\d+: (?:POSIX|OFDLCK)\s+\S+\s+WRITE\s+(-?\d+)\s+([0-9a-f]+):([0-9a-f]+):(\d+)\s/
+/** `5: OFDLCK ADVISORY  WRITE -1 fe:00:2165023 0 EOF`: kind, mode, holder, device and inode. Of a descriptor: `lock:` before that. */
+const lockLine = /^(?:lock:\s+)?\d+: (?:POSIX|OFDLCK)\s+\S+\s+WRITE\s+-?\d+\s+([0-9a-f]+):([0-9a-f]+):(\d+)\s/
 
 interface HeldLock {
   readonly major: number
@@ -26,21 +26,27 @@ export function slotsInUse(files: readonly string[], locks: string = readIfThere
   })
 }
 
-/** Processes that hold a lock on `file`, as far as we may look: of an open-file-description lock the kernel's list names no holder. */
-export function lockHolders(file: string, processes = '/proc'): number[] {
-  return listIfThere(processes)
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) =>
-      listIfThere(`${processes}/${pid}/fd`).some(
-        (fd) => linkIfThere(`${processes}/${pid}/fd/${fd}`) === file && /^lock:/m.test(readIfThere(`${processes}/${pid}/fdinfo/${fd}`)),
-      ),
-    )
-    .map(Number)
+/**
+ * The processes that hold locks on the files, as far as we may look. The kernel's list names no holder of an open-file-description lock: every
+ * process is asked what it has locked.
+ */
+export function lockHolders(files: readonly string[]): ReadonlyMap<string, readonly number[]> {
+  const holders = new Map(files.map((file): [string, number[]] => [file, []]))
+  const known = files.flatMap((file) => {
+    const stats = statSync(file, { bigint: true, throwIfNoEntry: false })
+    return stats === undefined ? [] : [{ file, stats }]
+  })
+  for (const pid of listIfThere('/proc').filter((name) => /^\d+$/.test(name))) {
+    const locks = listIfThere(`/proc/${pid}/fdinfo`).flatMap((fd) => parseLocks(readIfThere(`/proc/${pid}/fdinfo/${fd}`)))
+    if (locks.length === 0) continue
+    for (const { file, stats } of known) if (locks.some((lock) => concerns(lock, stats))) holders.get(file)?.push(Number(pid))
+  }
+  return holders
 }
 
 function parseLocks(text: string): HeldLock[] {
   return text.split('\n').flatMap((line) => {
-    const [, , major = '', minor = '', inode = ''] = lockLine.exec(line) ?? []
+    const [, major = '', minor = '', inode = ''] = lockLine.exec(line) ?? []
     return inode === '' ? [] : [{ major: parseInt(major, 16), minor: parseInt(minor, 16), inode }]
   })
 }
@@ -64,10 +70,6 @@ function readIfThere(file: string): string {
 
 function listIfThere(folder: string): string[] {
   return quietly(() => readdirSync(folder)) ?? []
-}
-
-function linkIfThere(link: string): string | undefined {
-  return quietly(() => readlinkSync(link))
 }
 
 /** Processes end, and others' may not be looked into. */

@@ -8,6 +8,11 @@ import { machine } from '../machines/machine-fixture.js'
 
 const request: BuildRequest = { derivation: '/gnu/store/x.drv', system: 'x86_64-linux', features: [], wantsLocal: false }
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
+/** As a function, what a strategy takes. */
+const draws = (stream: Iterator<number>) => () => {
+  const next = stream.next()
+  return next.done === true ? 0 : next.value
+}
 const rank = (candidates: readonly Candidate[], next: () => number) => guixStrategy.rank(request, candidates, { now: 0, random: next }) as Awaited<ReturnType<typeof guixStrategy.rank>>
 const candidates = (speeds: readonly number[]): Candidate[] => speeds.map((speed, index) => ({ machine: machine(`m${index}`, { speed }), freeSlots: 1 }))
 
@@ -16,7 +21,7 @@ describe('the guix strategy', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(0.5, 1, 1.5, 4)), fc.infiniteStream(random), (speeds, stream) => {
         const given = candidates(speeds)
-        const ranking = rank(given, () => stream.next().value ?? 0)
+        const ranking = rank(given, draws(stream))
         expect(new Set(ranking.map(({ candidate }) => candidate))).toEqual(new Set(given))
         expect(ranking).toHaveLength(given.length)
         expect(ranking.map(({ score }) => score)).toEqual([...speeds].sort((a, b) => b - a))
@@ -75,7 +80,7 @@ describe('shuffled', () => {
     fc.assert(
       fc.property(fc.array(fc.integer()), fc.infiniteStream(random), (items, stream) => {
         const copy = [...items]
-        expect(shuffled(items, () => stream.next().value ?? 0).sort()).toEqual([...items].sort())
+        expect(shuffled(items, draws(stream)).sort()).toEqual([...items].sort())
         expect(items).toEqual(copy)
       }),
     )
