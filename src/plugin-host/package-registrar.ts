@@ -40,7 +40,7 @@ export class PackageRegistrar implements Registrar {
       throw this.refusal('contribution-twice', `${kindNames[kind]} '${name}' is contributed twice`)
     }
     const contribution: Contribution<K> = { kind, name, package: this.packageName, factory }
-    this.contributions.push(contribution as Contribution)
+    this.contributions.push(contribution)
   }
 
   private refusal(code: string, problem: string): ConfigurationError {

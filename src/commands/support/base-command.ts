@@ -22,7 +22,7 @@ export abstract class BaseCommand extends Command {
     config?: Interfaces.LoadOptions,
   ): Promise<ReturnType<T['run']>> {
     const command = new this(argv, config as Config)
-    return (command as T & { _run(): Promise<ReturnType<T['run']>> })._run()
+    return (command as unknown as { _run(): Promise<ReturnType<T['run']>> })._run()
   }
 
   protected async root(): Promise<Root> {

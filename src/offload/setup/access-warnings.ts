@@ -16,6 +16,7 @@ const usualKeys = ['id_ed25519', 'id_ecdsa', 'id_rsa']
 
 /** What guix-daemon's user cannot read although the hook, which runs as that user, has to. */
 export function accessWarnings(files: HostFiles, user: string, programs: WrapperPrograms, machines: MachineFiles): string[] {
+  if (user === 'root') return []
   const account = readAccount(files, user)
   if (account === undefined) return [`guix-daemon runs as user ${user}, who is not in /etc/passwd: nobody has checked what that user can read`]
   const needed = [programs.node, programs.program, ...machines.configuration]

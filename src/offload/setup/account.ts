@@ -8,11 +8,11 @@ export interface Account {
   readonly home: string
 }
 
-/** From passwd(5) and group(5); undefined for a user who is only known elsewhere. */
-export function readAccount(files: HostFiles, name: string): Account | undefined {
-  const entry = records(files, '/etc/passwd').find(([user]) => user === name)
+/** From passwd(5) and group(5), by name or number; undefined for a user who is only known elsewhere. */
+export function readAccount(files: HostFiles, user: string): Account | undefined {
+  const entry = records(files, '/etc/passwd').find(([name, , uid]) => name === user || uid === user)
   if (entry === undefined) return undefined
-  const [, , uid, gid, , home] = entry
+  const [name = user, , uid, gid, , home] = entry
   const extra = records(files, '/etc/group').filter(([, , , members]) => (members ?? '').split(',').includes(name))
   return { name, uid: Number(uid), groups: new Set([Number(gid), ...extra.map(([, , group]) => Number(group))]), home: home ?? '/' }
 }

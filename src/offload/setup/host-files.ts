@@ -45,7 +45,7 @@ export class HostFiles {
     const target = this.at(path)
     const temporary = `${target}.${randomBytes(6).toString('hex')}~`
     this.permitted('writing', path, () => {
-      mkdirSync(dirname(target), { recursive: true, mode: 0o755 })
+      makeFolders(dirname(target))
       try {
         writeFileSync(temporary, content, { mode, flag: 'wx' })
         chmodSync(temporary, mode)
@@ -87,6 +87,13 @@ export class HostFiles {
       throw refused(step, path, error)
     }
   }
+}
+
+/** Open to every user whatever the umask: guix-daemon's user has to get at the files. */
+function makeFolders(path: string): void {
+  const first = mkdirSync(path, { recursive: true })
+  if (first === undefined) return
+  for (let folder = path; folder.length >= first.length; folder = dirname(folder)) chmodSync(folder, 0o755)
 }
 
 function refused(step: string, path: string, cause: unknown): ConfigurationError {

@@ -66,7 +66,7 @@ describe('gathering contributions', () => {
     const config = await configWith({ loud: `process.stdout.write('# decline\\n'); ${brings('a')}` })
     const written: unknown[] = []
     const own = process.stdout.write.bind(process.stdout)
-    process.stdout.write = ((text: unknown) => written.push(text) > 0) as typeof process.stdout.write
+    process.stdout.write = ((text: unknown) => written.push(text) > 0)
     try {
       await gatherContributions(config, log)
     } finally {
