@@ -49,7 +49,7 @@ export class TestBed implements AsyncDisposable {
     readonly name: string,
     readonly folder: string,
     readonly holder: Holder,
-    readonly userKeys: UserKeys & { readonly publicKeys: string },
+    readonly userKeys: UserKeys,
   ) {}
 
   static async up({ name = 'bed' }: { readonly name?: string } = {}): Promise<TestBed> {
@@ -110,7 +110,7 @@ export class TestBed implements AsyncDisposable {
   async #makeKeys(machine: Machine) {
     const hostKeys = ['ed25519', 'rsa'].map((type) => `ssh-keygen -q -t ${type}${type === 'rsa' ? ' -b 2048' : ''} -N '' -C ${machine.name} -f /etc/ssh/ssh_host_${type}_key`)
     await Promise.all([
-      machine.sh([...hostKeys, 'install -d -m 700 /root/.ssh', 'cat > /root/.ssh/authorized_keys'].join('\n'), { input: this.userKeys.publicKeys }),
+      machine.sh([...hostKeys, 'install -d -m 700 /root/.ssh', 'cat > /root/.ssh/authorized_keys'].join('\n'), { input: this.userKeys.ed25519.public + this.userKeys.rsa.public }),
       machine.guixCommand(['archive', '--generate-key'], { user: machine.daemonUser }),
     ])
     const [ed25519 = '', rsa = ''] = (await machine.sh('cut -d " " -f 1,2 /etc/ssh/ssh_host_ed25519_key.pub /etc/ssh/ssh_host_rsa_key.pub')).split('\n')
@@ -141,8 +141,8 @@ const makeUserKeys = async (folder: string) => {
   const make = async (type: 'ed25519' | 'rsa') => {
     const path = join(folder, `user-key-${type}`)
     await execa('ssh-keygen', ['-q', '-t', type, ...(type === 'rsa' ? ['-b', '2048', '-m', 'PEM'] : []), '-N', '', '-C', 'testbed', '-f', path])
-    return { secret: await readFile(path, 'utf8'), pub: await readFile(`${path}.pub`, 'utf8') }
+    return { secret: await readFile(path, 'utf8'), public: await readFile(`${path}.pub`, 'utf8') }
   }
   const [ed25519, rsa] = await Promise.all([make('ed25519'), make('rsa')])
-  return { ed25519: ed25519.secret, rsa: rsa.secret, publicKeys: ed25519.pub + rsa.pub }
+  return { ed25519, rsa }
 }

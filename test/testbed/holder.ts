@@ -15,8 +15,8 @@ export interface Holder {
   end(): Promise<void>
 }
 
-/** Runs in the holder once its namespaces are set up; orphans go to it, and with SIGCHLD ignored the kernel buries them. */
-const stay = 'trap \'\' CHLD; exec cat > /dev/null 2>&1'
+/** Runs in the holder once its namespaces are set up; orphans go to it, and with SIGCHLD ignored the kernel buries them (not all shells pass that on: env does). */
+const stay = 'exec env --ignore-signal=CHLD cat > /dev/null 2>&1'
 
 /**
  * `command` unshares namespaces (PID among them) and runs what follows it; `setUp` is a POSIX shell script run inside. /proc is still the host's when

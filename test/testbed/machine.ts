@@ -38,10 +38,13 @@ export interface MachineNetwork {
   setBandwidth(rate: string | undefined): Promise<unknown>
 }
 
-export interface UserKeys {
-  readonly ed25519: string
-  readonly rsa: string
+/** An SSH key pair as OpenSSH writes it. */
+export interface KeyPair {
+  readonly secret: string
+  readonly public: string
 }
+
+export type UserKeys = Readonly<Record<'ed25519' | 'rsa', KeyPair>>
 
 /** One Guix machine: namespaces, a file system, an address, a daemon, an SSH server. */
 export class Machine implements AsyncDisposable {
@@ -169,7 +172,9 @@ export class Machine implements AsyncDisposable {
   async installUserKey({ type = 'ed25519', path, owner = this.daemonUser }: { readonly type?: keyof UserKeys; readonly path?: string; readonly owner?: User } = {}) {
     const target = path ?? (owner === 'root' ? `/root/.ssh/id_${type}` : `/etc/guix/offload/id_${type}`)
     await this.sh(`install -d -m 700 -o ${owner} ${quote(target.slice(0, target.lastIndexOf('/')))}`)
-    await this.writeFile(target, this.userKeys[type], 0o600, owner)
+    await this.writeFile(target, this.userKeys[type].secret, 0o600, owner)
+    // Guile-SSH in Guix 1.2 reads the public half from a file of its own.
+    await this.writeFile(`${target}.pub`, this.userKeys[type].public, 0o644, owner)
     return target
   }
 
