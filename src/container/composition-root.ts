@@ -3,11 +3,7 @@ import { errorFactory } from '../errors/error-factory.js'
 import type { HookRunner } from '../plugin-host/gather-contributions.js'
 import { container, instanceCachingFactory } from './injection.js'
 import { stderrLog } from './stderr-log.js'
-import { tokens, type Token } from './tokens.js'
-
-export interface Root {
-  resolve<T>(token: Token<T>): T
-}
+import { tokens, type Root, type Token } from './tokens.js'
 
 /**
  * Puts the program together for one process: a child container, filled here and nowhere else. Nothing is read or loaded until it is asked for; the factories of

@@ -15,6 +15,11 @@ export interface HookProcess {
   readonly output: DaemonOutput
 }
 
+/** What use cases and commands see of the container. */
+export interface Root {
+  resolve<T>(token: Token<T>): T
+}
+
 /** A token says what is resolved by it, so that nobody casts. */
 export type Token<T> = InjectionToken<T>
 

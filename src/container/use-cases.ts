@@ -2,8 +2,7 @@ import { hrtime } from 'node:process'
 import type { BuildMachine, Connection, ConnectContext } from '../plugin-api/index.js'
 import type { DecidePorts } from '../offload/decide.js'
 import type { OffloadPorts } from '../offload/ports.js'
-import type { Root } from './composition-root.js'
-import { tokens, type HookProcess } from './tokens.js'
+import { tokens, type HookProcess, type Root } from './tokens.js'
 
 /** All steps of `test` or `status` for one machine together, in milliseconds, beyond what connecting may take. */
 const machineMilliseconds = 45_000

@@ -1,7 +1,7 @@
 import { Command } from '@oclif/core/command'
 import type { Config } from '@oclif/core/config'
 import type * as Interfaces from '@oclif/core/interfaces'
-import type { Root } from '../../container/composition-root.js'
+import type { Root } from '../../container/tokens.js'
 import { OffloadError } from '../../errors/offload-error.js'
 import { abortOnSignals } from '../../hook/signals.js'
 import type { Listing } from '../../offload/reports.js'

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Root } from '../../container/composition-root.js'
+import type { Root } from '../../container/tokens.js'
 import { tokens } from '../../container/tokens.js'
 import type { MachineFiles } from '../../offload/setup/access-warnings.js'
 
