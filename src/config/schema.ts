@@ -1,6 +1,6 @@
 import * as v from 'valibot'
-import { closest, distance } from 'fastest-levenshtein'
 import { parseDuration, parseSize } from './units.js'
+import { nearestName } from './nearest-name.js'
 
 /**
  * The shape of the configuration file. Defaults are elsewhere (`configuration.ts`), so that this module, and valibot with it, is only loaded when
@@ -72,9 +72,9 @@ function mistake(issue: v.BaseIssue<unknown>): Mistake {
   const key = path.at(-1)
   if (issue.type === 'strict_object' && issue.expected === 'never' && key !== undefined) {
     const known = knownKeys(path)
-    const near = closest(key, known)
+    const near = nearestName(key, known)
     return {
-      path, problem: `unknown key \`${key}\`${distance(key.toLowerCase(), near.toLowerCase()) <= Math.max(2, key.length / 3) ? `, did you mean \`${near}\`?` : ''}`,
+      path, problem: `unknown key \`${key}\`${near === undefined ? '' : `, did you mean \`${near}\`?`}`,
       expected: `one of ${known.join(', ')}`,
     }
   }

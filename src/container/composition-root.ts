@@ -14,10 +14,9 @@ export function composeRoot(plugins: HookRunner, environment: Readonly<Record<st
   const root: Root = { resolve: (token) => scope.resolve(token) }
   const provide = <T>(token: Token<T>, make: (root: Root) => T) => scope.register(token, { useFactory: instanceCachingFactory(() => make(root)) })
 
-  provide(tokens.environment, () => environment)
+  provide(tokens.environment, async () => (await import('../config/environment.js')).readEnvironment(environment))
   provide(tokens.log, () => stderrLog(environment))
-  provide(tokens.configuration, async () => (await import('./configuration.js')).loadConfiguration(environment))
-  provide(tokens.directories, async () => (await import('./configuration.js')).directories(environment))
+  provide(tokens.configuration, async () => (await import('../config/load-configuration.js')).loadConfiguration(await root.resolve(tokens.environment)))
   provide(tokens.contributions, async () => {
     const { gatherContributions } = await import('../plugin-host/gather-contributions.js')
     return gatherContributions(plugins, root.resolve(tokens.log))
@@ -47,8 +46,8 @@ function provideContributions(provide: Provide): void {
     return Promise.all(configuration.sources.map((name) => contributions.make('machineSource', name, host(name))))
   })
   provide(tokens.sourceContext, async (root) => {
-    const { configurationDirectory, homeDirectory } = await root.resolve(tokens.directories)
-    return { configurationDirectory, homeDirectory, environment: root.resolve(tokens.environment) }
+    const { configurationDirectory, homeDirectory, variables } = await root.resolve(tokens.environment)
+    return { configurationDirectory, homeDirectory, environment: variables }
   })
 }
 
@@ -60,7 +59,7 @@ function provideUseCases(provide: Provide): void {
       root.resolve(tokens.sourceContext),
       root.resolve(tokens.configuration),
     ])
-    return listMachines({ sources, context, settings: configuration.machines })
+    return listMachines({ sources, context, settings: configuration.machineSettings })
   })
   provide(tokens.decider, async (root) => (await import('./use-cases.js')).makeDecider(root))
   provide(tokens.testMachines, async (root) => (await import('./use-cases.js')).makeTestMachines(root))
