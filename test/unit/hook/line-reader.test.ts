@@ -60,9 +60,9 @@ describe('LineReader', () => {
       expect(await lines.next(1e9)).toHaveLength(count * chunk.length)
       return performance.now() - begun
     }
-    await line(1_000)
-    const [short, long] = [await line(1_000), await line(16_000)]
-    // Quadratic would be 256 times as long.
+    // The best of several: the machine may be busy. Quadratic would be 256 times as long.
+    const best = async (count: number) => Math.min(await line(count), await line(count), await line(count))
+    const [short, long] = [await best(1_000), await best(16_000)]
     expect(long).toBeLessThan(Math.max(short, 4) * 80)
   })
 })
