@@ -114,7 +114,7 @@ export async function makeDecider(root: Root) {
         const [first] = gathered.failures
         if (first !== undefined && gathered.failures.length === sources.length) throw first.error
         return {
-          machines: gathered.machines.filter((machine) => machine.settings?.disabled !== true),
+          machines: gathered.machines,
           warnings: [...gathered.warnings, ...gathered.failures.map(({ source, error }) => ({ code: 'source-failed', message: `${source}: ${String(error)}` }))],
         }
       },
@@ -131,7 +131,8 @@ function toStream(open: () => NodeJS.WritableStream): DecidePorts['buildLog'] {
   return (bytes) => {
     stream ??= open()
     const target = stream
-    return target.write(bytes) ? undefined : new Promise((resolve) => target.once('drain', resolve))
+    // Each piece is waited for, so that nothing is left unwritten when the process exits.
+    return new Promise((resolve) => target.write(bytes, () => resolve()))
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import * as messages from '../../../src/hook/messages.js'
+import * as messages from '../../../src/offload/messages.js'
 
 const drv = '/gnu/store/ywmqg5rmdqqgfmzpkjlzkavz2qnj5cp6-hello-2.12.1.drv'
 const MiB = 2 ** 20
