@@ -95,7 +95,9 @@ export class ScriptedDaemon implements ByteChannel {
     }
     this.#arrived = Buffer.concat([this.#arrived, bytes])
     if ('answer' in step) {
+      if (this.#arrived.length < 8) return
       const length = this.#arrived.readUInt32LE(0)
+      if (this.#arrived.length < 8 + length) return
       if (!this.#arrived.equals(str(this.#arrived.subarray(8, 8 + length)))) throw new Error('the answer is not one string')
       step.answer(this.#arrived.subarray(8, 8 + length))
     } else {
