@@ -24,10 +24,8 @@ export class LocalDaemon {
    * @throws MachineError `local-daemon-unreachable`, never retried elsewhere; the reason of the signal
    */
   static async open(socket: string, signal?: AbortSignal): Promise<LocalDaemon> {
-    // Both halves stay open until we are done: the daemon takes an end of our side for a client that went away.
-    const stream = createConnection({ path: socket, allowHalfOpen: true })
     try {
-      return new LocalDaemon(await DaemonSession.open(new DuplexChannel(stream), { signal }))
+      return new LocalDaemon(await DaemonSession.open(new DuplexChannel(createConnection(socket)), { signal }))
     } catch (error) {
       if (error instanceof MachineError && error.code === 'daemon-connection-lost') throw unreachable(socket, error)
       throw error
