@@ -1,15 +1,15 @@
 #!/usr/bin/env node
 // Starts oclif. guix-daemon waits for this at every build: only what every command needs is imported here, by oclif's subpaths, since its main module loads
 // twice as much.
+import '../dist/plugin-host/complete-environment.js'
 import { handle } from '@oclif/core/handle'
 import { run } from '@oclif/core/run'
 import { settings } from '@oclif/core/settings'
 import { fileURLToPath } from 'node:url'
-import { completeEnvironment, inspectUserPlugins, userPluginFolder } from '../dist/plugin-host/user-plugins.js'
+import { inspectUserPlugins, userPluginFolder } from '../dist/plugin-host/user-plugins.js'
 
 // Otherwise oclif may look for TypeScript sources, or a development set-up, beside the program.
 settings.enableAutoTranspile = false
-completeEnvironment(process.env)
 
 const folder = userPluginFolder(process.env)
 const plugins = inspectUserPlugins(folder)

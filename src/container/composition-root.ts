@@ -13,14 +13,17 @@ export interface Root {
  * Puts the program together for one process: a child container, filled here and nowhere else. Nothing is read or loaded until it is asked for; the factories of
  * promises import what they need.
  */
-export function composeRoot(plugins: HookRunner, environment: Readonly<Record<string, string | undefined>>): Root {
+export function composeRoot(plugins: HookRunner, variables: Readonly<Record<string, string | undefined>>): Root {
   const scope = container.createChildContainer()
   const root: Root = { resolve: (token) => scope.resolve(token) }
   const provide = <T>(token: Token<T>, make: (root: Root) => T) => scope.register(token, { useFactory: instanceCachingFactory(() => make(root)) })
 
-  provide(tokens.environment, () => environment)
-  provide(tokens.log, () => stderrLog(environment))
-  provide(tokens.configuration, async () => (await import('./configuration.js')).loadConfiguration(environment))
+  provide(tokens.log, () => stderrLog(variables))
+  provide(tokens.environment, async () => (await import('./configuration.js')).readEnvironment(variables))
+  provide(tokens.configuration, async () => {
+    const [{ loadConfiguration }, environment] = await Promise.all([import('./configuration.js'), root.resolve(tokens.environment)])
+    return loadConfiguration(environment)
+  })
   provide(tokens.contributions, async () => {
     const { gatherContributions } = await import('../plugin-host/gather-contributions.js')
     return gatherContributions(plugins, root.resolve(tokens.log))
@@ -50,9 +53,8 @@ function provideContributions(provide: Provide): void {
     return Promise.all(configuration.sources.map((name) => contributions.make('machineSource', name, host(name))))
   })
   provide(tokens.sourceContext, async (root) => {
-    const environment = root.resolve(tokens.environment)
-    const { directories } = await import('./configuration.js')
-    return { ...directories(environment), environment }
+    const { configurationDirectory, homeDirectory, variables } = await root.resolve(tokens.environment)
+    return { configurationDirectory, homeDirectory, environment: variables }
   })
 }
 
@@ -64,7 +66,7 @@ function provideUseCases(provide: Provide): void {
       root.resolve(tokens.sourceContext),
       root.resolve(tokens.configuration),
     ])
-    return listMachines({ sources, context, settings: configuration.machines })
+    return listMachines({ sources, context, settingsOf: configuration.machineSettings })
   })
 }
 

@@ -6,7 +6,7 @@ import type { Contributions } from '../plugin-host/contributions.js'
 import type { ListMachines } from '../offload/list-machines.js'
 import type { StatusOfMachines } from '../offload/status-of-machines.js'
 import type { TestMachines } from '../offload/test-machines.js'
-import type { Configuration } from './configuration.js'
+import type { Configuration, Environment } from './configuration.js'
 import type { InjectionToken } from './injection.js'
 
 /** One process that guix-daemon has started. */
@@ -26,7 +26,7 @@ const token = <T>(name: string): Token<T> => Symbol(name)
  */
 export const tokens = {
   log: token<Log>('log'),
-  environment: token<Readonly<Record<string, string | undefined>>>('environment'),
+  environment: token<Promise<Environment>>('environment'),
   configuration: token<Promise<Configuration>>('configuration'),
   contributions: token<Promise<Contributions>>('contributions'),
   /** The transport that a machine asks for. */

@@ -1,7 +1,6 @@
-import type { MachineSource, SourceContext } from '../plugin-api/index.js'
+import type { BuildMachine, MachineSettings, MachineSource, SourceContext } from '../plugin-api/index.js'
 import { filterByName } from '../machines/filter-by-name.js'
 import { gatherMachines } from '../machines/gather-machines.js'
-import type { SettingsByName } from '../machines/machine-settings.js'
 import { problemOf } from './problem.js'
 import type { MachineSelection, MachinesReport } from './reports.js'
 
@@ -14,17 +13,19 @@ export interface ListMachines {
 export interface ListMachinesNeeds {
   readonly sources: readonly MachineSource[]
   readonly context: Omit<SourceContext, 'signal' | 'file'>
-  readonly settings: SettingsByName
+  /** What the configuration file adds to a machine, by its name. */
+  readonly settingsOf: (name: string) => MachineSettings
 }
 
-export function listMachines({ sources, context, settings }: ListMachinesNeeds): ListMachines {
+export function listMachines({ sources, context, settingsOf }: ListMachinesNeeds): ListMachines {
+  const withSettings = (machine: BuildMachine): BuildMachine => ({ ...machine, settings: { ...machine.settings, ...settingsOf(machine.name) } })
   return {
     async run({ file, names }, signal) {
-      const gathered = await gatherMachines(sources, { ...context, file, signal }, settings)
+      const gathered = await gatherMachines(sources, { ...context, file, signal })
       const [first] = gathered.failures
       if (first !== undefined && gathered.failures.length === sources.length) throw first.error
       return {
-        machines: filterByName(gathered.machines, names),
+        machines: filterByName(gathered.machines, names).map(withSettings),
         warnings: gathered.warnings,
         failures: gathered.failures.map(({ source, error }) => ({ source, problem: problemOf(error) })),
       }

@@ -1,17 +1,7 @@
 import { statSync } from 'node:fs'
-import { userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 
-type Environment = Record<string, string | undefined>
-
-/**
- * oclif asks the environment and passwd(5) for home folder and shell, and gives up where neither knows: guix-daemon's environment may be empty, and its user may have
- * no entry.
- */
-export function completeEnvironment(environment: Environment): void {
-  environment.SHELL ||= '/bin/sh'
-  environment.HOME ||= homeOfUser()
-}
+type Environment = Readonly<Record<string, string | undefined>>
 
 /** Where oclif keeps the plugins that somebody installed besides those of the package: as oclif finds it, `DATA_DIR` for `guix-offload`. */
 export function userPluginFolder(environment: Environment): string {
@@ -33,13 +23,5 @@ export function inspectUserPlugins(folder: string): 'absent' | 'trusted' | { rea
     }
   } catch {
     return 'absent'
-  }
-}
-
-function homeOfUser(): string {
-  try {
-    return userInfo().homedir
-  } catch {
-    return '/nonexistent'
   }
 }
