@@ -11,11 +11,8 @@ import { inspectUserPlugins, userPluginFolder } from '../dist/plugin-host/user-p
 // Otherwise oclif may look for TypeScript sources, or a development set-up, beside the program.
 settings.enableAutoTranspile = false
 
-const folder = userPluginFolder(process.env)
-const plugins = inspectUserPlugins(folder)
-if (typeof plugins === 'object') {
-  process.stderr.write(`guix-offload: warning: plugins in ${folder} are not used: ${plugins.untrusted} can be changed by others (chown it to root, chmod go-w)\n`)
-}
+const plugins = await inspectUserPlugins(userPluginFolder(process.env))
+if (typeof plugins === 'object') process.stderr.write(`guix-offload: warning: installed plugins are not used: ${plugins.refusal}\n`)
 try {
   await run(process.argv.slice(2), { root: fileURLToPath(new URL('..', import.meta.url)), devPlugins: false, userPlugins: plugins === 'trusted' })
   // A plugin that was given up may have left something open.

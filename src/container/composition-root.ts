@@ -19,9 +19,9 @@ export function composeRoot(plugins: HookRunner, variables: Readonly<Record<stri
   const provide = <T>(token: Token<T>, make: (root: Root) => T) => scope.register(token, { useFactory: instanceCachingFactory(() => make(root)) })
 
   provide(tokens.log, () => stderrLog(variables))
-  provide(tokens.environment, async () => (await import('./configuration.js')).readEnvironment(variables))
+  provide(tokens.environment, async () => (await import('../config/environment.js')).readEnvironment(variables))
   provide(tokens.configuration, async () => {
-    const [{ loadConfiguration }, environment] = await Promise.all([import('./configuration.js'), root.resolve(tokens.environment)])
+    const [{ loadConfiguration }, environment] = await Promise.all([import('../config/load-configuration.js'), root.resolve(tokens.environment)])
     return loadConfiguration(environment)
   })
   provide(tokens.contributions, async () => {
@@ -66,7 +66,7 @@ function provideUseCases(provide: Provide): void {
       root.resolve(tokens.sourceContext),
       root.resolve(tokens.configuration),
     ])
-    return listMachines({ sources, context, settingsOf: configuration.machineSettings })
+    return listMachines({ sources, context, settingsOf: (name) => configuration.machineSettings(name) })
   })
 }
 

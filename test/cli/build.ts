@@ -13,7 +13,7 @@ declare module 'vitest' {
 }
 
 /** Packing builds first: what these tests start is never stale. */
-export default function build(project: TestProject): () => void {
+export function setup(project: TestProject): () => void {
   const folder = mkdtempSync(join(tmpdir(), 'guix-offload-pack-'))
   execFileSync('npm', ['pack', '--pack-destination', folder], { cwd: fileURLToPath(new URL('../..', import.meta.url)), stdio: ['ignore', 'ignore', 'pipe'] })
   const [tarball] = readdirSync(folder)

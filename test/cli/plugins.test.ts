@@ -24,6 +24,52 @@ async function linkPlugin(name: string, hook: string): Promise<void> {
 
 const machines = (environment: Record<string, string>) => runCli(['machines', '/no/such/file'], { environment })
 
+const machine = {
+  name: 'b1', port: 2222, systems: ['x86_64-linux'], user: 'u', hostKey: 'ssh-ed25519 A', daemonSocket: '/s', overloadThreshold: null, parallelBuilds: 3, speed: 1, features: ['kvm'],
+  source: 'third-source',
+}
+const source = `export default ({ registrar }) => registrar.machineSource('third-source', ({ options }) => ({
+  name: 'third-source',
+  list: async ({ file }) => ({ machines: [${JSON.stringify(machine)}], warnings: [{ code: 'w', message: 'file ' + file + ', options ' + JSON.stringify(options) }] }),
+}))`
+
+async function configure(text: string): Promise<Record<string, string>> {
+  const file = join(home, 'offload.yaml')
+  await writeFile(file, text)
+  return { HOME: home, GUIX_OFFLOAD_CONFIG: file }
+}
+
+describe('a third party\'s plugin', () => {
+  it('brings a machine source that the configuration chooses, and gets its options and the file', async () => {
+    await linkPlugin('third', source)
+    const environment = await configure('sources: [third-source]\nplugins: { third-source: { a: 1 } }\nmachines: { "b*": { proxyJump: gate, disabled: true } }\n')
+    const { status, stdout, stderr } = await runCli(['machines', '--json', '/some/file'], { environment })
+    expect(stderr).toBe('guix-offload: warning: file /some/file, options {"a":1}\n')
+    expect(JSON.parse(stdout)).toEqual([{ ...machine, privateKey: null, compression: null, compressionLevel: null, location: null, settings: { proxyJump: 'gate', disabled: true } }])
+    expect(status).toBe(0)
+  })
+
+  it('is suggested when its name is misspelt', async () => {
+    await linkPlugin('third', source)
+    const { status, stderr } = await runCli(['machines'], { environment: await configure('sources: [thrid-source]\n') })
+    expect(stderr).toMatch(/'thrid-source'.*Did you mean 'third-source'\?/)
+    expect(status).toBe(1)
+  })
+
+  it('is named when it failed and what it brings is wanted', async () => {
+    await linkPlugin('third', `${source}; throw new Error('broken')`)
+    const { status, stdout } = await runCli(['machines', '--json'], { environment: await configure('sources: [third-source]\n') })
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'unknown-machine-source', cure: expect.stringMatching(/Plugin third failed \(broken\)/) as string } })
+    expect(status).toBe(1)
+  })
+
+  it('does not matter to commands that need no plugin, nor does a broken configuration', async () => {
+    const environment = await configure('no such: key\n')
+    expect(await runCli(['--version'], { environment })).toMatchObject({ status: 0, stderr: '' })
+    expect((await runCli(['machines'], { environment })).stderr).toMatch(/offload.yaml.*no such/)
+  })
+})
+
 describe('plugins', () => {
   it.each([
     ['fails', 'export default () => { throw new Error("no luck") }', /plugin @third\/party is left out: no luck/],
@@ -51,7 +97,7 @@ describe('plugins', () => {
     await chmod(join(home, folder), mode)
     const { stderr } = await machines({ HOME: home })
     expect(stderr).not.toMatch(/^ran$/m)
-    expect(stderr).toMatch(/warning: plugins in .* are not used: .* can be changed by others/)
+    expect(stderr).toMatch(/warning: installed plugins are not used: /)
   })
 
   it('need nothing written into the home folder', async () => {
