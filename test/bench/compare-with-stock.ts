@@ -11,7 +11,7 @@ const stockHook = '/usr/bin/guix'
 
 interface Case {
   readonly title: string
-  derivations(): DerivationSpec[]
+  readonly derivations: () => DerivationSpec[]
   /** Smaller numbers of rounds for what takes long. */
   readonly rounds?: number
 }

@@ -112,7 +112,7 @@ async function run(bed: TestBed): Promise<void> {
   const result = outputOf('both') ?? ''
   say(`   ${result}`)
   indented(await master.readFile(result))
-  const references = (await master.guixCommand(['gc', '--references', result])).stdout as string
+  const references = (await master.guixCommand(['gc', '--references', result])).stdout
   expect(references.includes(outputOf('left') ?? '?') && references.includes(outputOf('right') ?? '?'), 'the master knows that both refers to left and right')
   const verified = await master.guixCommand(['gc', '--verify=contents'], { reject: false })
   expect(verified.exitCode === 0, 'guix gc --verify=contents finds every item of the master intact')
