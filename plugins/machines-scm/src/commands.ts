@@ -1,0 +1,2 @@
+/** This plugin brings no commands of its own. */
+export default {}
