@@ -11,6 +11,7 @@ import { describeKey, hostKeyMismatch, type HostKey } from './host-key.js'
 import { handshakeFailure, type Progress } from './handshake-failure.js'
 import { keepAliveInterval } from './keep-alive.js'
 import type { PrivateKeys } from './private-key.js'
+import { ignoreAnnouncedHostKeys } from './ssh2-internals.js'
 import { helloLimit, parseServerHello } from './server-hello.js'
 
 export interface Session {
@@ -117,6 +118,7 @@ export function handshake(client: Client, socket: Socket, failures: Failures, cr
       keepaliveInterval: keepAliveInterval(timeouts.keepAliveMs, timeouts.keepAliveMisses),
       keepaliveCountMax: Infinity,
     })
+    ignoreAnnouncedHostKeys(client)
     socket.on('data', onData)
   })
 }

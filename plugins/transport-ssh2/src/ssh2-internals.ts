@@ -1,9 +1,10 @@
 /**
- * The few things we need of ssh2 that it has but does not export: whether its compiled cryptography is in use, window messages and signals for a channel.
+ * The few things we need of ssh2 that it has but does not export: whether its compiled cryptography is in use, window messages and signals for a channel, and
+ * its answers to global requests.
  * Everything is looked at before it is used, and done without if a later version has changed it.
  */
 import { createRequire } from 'node:module'
-import type { ClientChannel } from 'ssh2'
+import type { Client, ClientChannel } from 'ssh2'
 
 /** How ssh2 1.17 keeps a channel. */
 interface ChannelInside {
@@ -62,5 +63,21 @@ export function nativeCrypto(): boolean {
     return typeof crypto === 'object' && crypto !== null && 'bindingAvailable' in crypto && crypto.bindingAvailable === true
   } catch {
     return false
+  }
+}
+
+type GlobalRequest = (protocol: unknown, name: string, wantReply: boolean, data: unknown) => void
+
+/**
+ * Passes over the server's list of its host keys, sent after authentication for clients that learn keys. Ours are pinned; ssh2 would have the server prove each of
+ * them, with one signature per key, before it turns to our first channel.
+ */
+export function ignoreAnnouncedHostKeys(client: Client): void {
+  const { _protocol: protocol } = client as unknown as { readonly _protocol?: { readonly _handlers?: { GLOBAL_REQUEST?: GlobalRequest } } }
+  const handlers = protocol?._handlers
+  const answer = handlers?.GLOBAL_REQUEST
+  if (handlers === undefined || typeof answer !== 'function') return
+  handlers.GLOBAL_REQUEST = (self, name, wantReply, data) => {
+    if (name !== 'hostkeys-00@openssh.com' || wantReply) answer(self, name, wantReply, data)
   }
 }
