@@ -18,7 +18,7 @@ export class Ssh2Connection implements Connection {
   readonly machine: BuildMachine
   readonly roundTripMs: number
   readonly closed: Promise<Error | undefined>
-  readonly openSocket?: (path: string, context: ChannelContext) => Promise<Duplex>
+  declare readonly openSocket?: (path: string, context: ChannelContext) => Promise<Duplex>
   /** Of every channel that is open or being opened. */
   private readonly killers = new Set<(error: Error) => void>()
   private readonly keepAlive: KeepAlive
