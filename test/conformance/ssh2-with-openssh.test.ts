@@ -156,6 +156,17 @@ describe('algorithms', () => {
     expect(await say(connection, 'hello')).toBe('hello')
   })
 
+  it.each(['zlib@openssh.com', 'none'])('survives the loss of a connection in full use with compression %s', async (compression) => {
+    const sshd = await serve()
+    const connection = await connect(sshd, { compression })
+    const process = await connection.exec(['cat'], { signal: never })
+    const flow = failureOf(Promise.all([pipeline(Readable.from(function* () { for (;;) yield Buffer.alloc(65_536) }()), process.stdin), pipeline(process.stdout, async function* (source) { for await (const _ of source) yield Buffer.alloc(0) }, async function (source) { for await (const _ of source); })]))
+    await once(process.stdout, 'data')
+    await sshd.signalSessions('SIGKILL')
+    expect((await flow).code).toBe('connection-lost')
+    expect((await failureOf(process.exit)).code).toBe('connection-lost')
+  })
+
   it('warns of a compression it does not know', async () => {
     const messages: string[] = []
     await connect(await serve(), { compression: 'zstd,zlib@openssh.com' }, {}, messages)

@@ -5,6 +5,7 @@
  */
 import type { Socket } from 'node:net'
 import type { Client } from 'ssh2'
+import { attempt } from './ssh2-internals.js'
 
 /** Longer chunks fill a segment, which Nagle's algorithm does not hold back. */
 const smallest = 1024
@@ -27,11 +28,7 @@ export class PromptAcks {
     // What is sent in answer acknowledges as well.
     setImmediate(() => {
       if (this.stopped || this.socket.bytesWritten !== written || !this.socket.writable) return
-      try {
-        this.client.unforwardIn('', 0)
-      } catch {
-        // The connection is about to end; others report it.
-      }
+      attempt(() => this.client.unforwardIn('', 0))
     })
   }
 }

@@ -9,6 +9,7 @@ import { KeepAlive } from './keep-alive.js'
 import { PromptAcks } from './prompt-acks.js'
 import { quoteCommand } from './quote.js'
 import { receiveWindow, windowFor } from './receive-window.js'
+import { attempt } from './ssh2-internals.js'
 import { remoteProcess, type Subject } from './remote-process.js'
 
 /** Streams to Unix sockets came with OpenSSH 6.7, and only OpenSSH has them. */
@@ -18,6 +19,7 @@ export class Ssh2Connection implements Connection {
   readonly machine: BuildMachine
   readonly roundTripMs: number
   readonly closed: Promise<Error | undefined>
+  // Declared only: where it is absent there is not even an undefined member.
   declare readonly openSocket?: (path: string, context: ChannelContext) => Promise<Duplex>
   /** Of every channel that is open or being opened. */
   private readonly killers = new Set<(error: Error) => void>()
@@ -76,7 +78,7 @@ export class Ssh2Connection implements Connection {
     if (this.end === undefined) {
       const { client, socket, roundTripMs } = this.session
       this.finish(this.failures.connectionClosed('closing'), true)
-      client.end()
+      attempt(() => client.end())
       // A round trip for the server to close its side; one that does not must not hold us.
       const grace = setTimeout(() => socket.destroy(), 100 + 2 * roundTripMs)
       void this.socketGone.then(() => clearTimeout(grace))

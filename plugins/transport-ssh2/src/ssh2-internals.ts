@@ -28,6 +28,15 @@ function inside(channel: ClientChannel): ChannelInside | undefined {
   return known ? (channel as unknown as ChannelInside) : undefined
 }
 
+/** Once its connection has ended ssh2 throws at whatever is sent, though only with compression; the end itself is reported elsewhere. */
+export function attempt(send: () => void): void {
+  try {
+    send()
+  } catch {
+    // Nobody is left to send to.
+  }
+}
+
 /** True while the channel's number is ours to use. */
 const open = (channel: ChannelInside): boolean => channel.outgoing.state === 'open' || channel.outgoing.state === 'eof'
 
@@ -45,7 +54,7 @@ export function takeOverWindow(channel: ClientChannel): { readonly granted: numb
   return {
     granted,
     grant(bytes) {
-      if (open(internals)) internals._client._protocol.channelWindowAdjust(internals.outgoing.id, bytes)
+      if (open(internals)) attempt(() => internals._client._protocol.channelWindowAdjust(internals.outgoing.id, bytes))
     },
   }
 }
@@ -53,7 +62,7 @@ export function takeOverWindow(channel: ClientChannel): { readonly granted: numb
 /** Asks the server to signal the channel's command; ssh2's own `signal` does nothing once our side has sent its end of file. */
 export function sendSignal(channel: ClientChannel, name: string): void {
   const internals = inside(channel)
-  if (internals !== undefined && open(internals)) internals._client._protocol.signal(internals.outgoing.id, name)
+  if (internals !== undefined && open(internals)) attempt(() => internals._client._protocol.signal(internals.outgoing.id, name))
 }
 
 /** Whether ssh2's compiled cryptography (`sshcrypto.node`) was found and loaded. */
