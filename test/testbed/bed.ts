@@ -31,7 +31,10 @@ export interface MachineOptions {
   readonly binds?: readonly Bind[]
   /** Size of a small tmpfs over /gnu/store, in mount's notation (`64m`): a disk that fills up. */
   readonly storeSize?: string
-  /** How far the machine's clock is ahead, in seconds. By libfaketime in every dynamically linked program, the builders' tools thus left out; 1.5.0 only, as sshd of Debian bullseye breaks on it. */
+  /**
+   * How far the machine's clock is ahead, in seconds. By libfaketime in every dynamically linked program, which leaves out the builders' tools;
+   * 1.5.0 only, as sshd of Debian bullseye breaks on it.
+   */
   readonly clockOffset?: number
 }
 
@@ -39,10 +42,19 @@ export interface MachineOptions {
 export const checkoutInMachine = '/opt/guix-offload'
 export const nodeInMachine = '/opt/node/bin/node'
 const checkout = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
+const nodeOnHost = process.env.GUIX_OFFLOAD_TESTBED_NODE ?? process.execPath
 const programBinds: readonly Bind[] = [
   { source: checkout, target: checkoutInMachine },
-  { source: process.env.GUIX_OFFLOAD_TESTBED_NODE ?? process.execPath, target: nodeInMachine },
+  { source: nodeOnHost, target: nodeInMachine },
 ]
+
+/** Release binaries run on any of the bed's systems; one built by a distribution may want libraries that are not there. */
+const checkNode = async (machine: Machine) => {
+  const { failed, stderr } = await machine.run([nodeInMachine, '--version'], { reject: false })
+  if (!failed) return
+  const cure = 'run the tests with a release binary from nodejs.org, or name one in GUIX_OFFLOAD_TESTBED_NODE'
+  throw new Error(`${nodeOnHost} does not run on a machine with Guix ${machine.guix}: ${stderr.trim()}: ${cure}`)
+}
 
 /** Some machines and the network between them, cut off from everything else; gone, whatever happens, when this process is. */
 export class TestBed implements AsyncDisposable {
@@ -109,6 +121,7 @@ export class TestBed implements AsyncDisposable {
     if (options.clockOffset !== undefined) await machine.sh(clockScript(options.clockOffset))
     await Promise.all([
       this.#makeKeys(machine),
+      checkNode(machine),
       options.daemon === 'none' ? undefined : machine.daemon.start(),
     ])
     if (sshd !== false) await machine.startSshd(sshd === true ? {} : sshd)
@@ -116,12 +129,15 @@ export class TestBed implements AsyncDisposable {
   }
 
   async #makeKeys(machine: Machine) {
-    const hostKeys = ['ed25519', 'rsa'].map((type) => `ssh-keygen -q -t ${type}${type === 'rsa' ? ' -b 2048' : ''} -N '' -C ${machine.name} -f /etc/ssh/ssh_host_${type}_key`)
+    const sshKeygen = `ssh-keygen -q -N '' -C ${machine.name}`
+    const hostKeys = [`${sshKeygen} -t ed25519 -f /etc/ssh/ssh_host_ed25519_key`, `${sshKeygen} -t rsa -b 2048 -f /etc/ssh/ssh_host_rsa_key`]
+    const authorizedKeys = this.userKeys.ed25519.public + this.userKeys.rsa.public
     await Promise.all([
-      machine.sh([...hostKeys, 'install -d -m 700 /root/.ssh', 'cat > /root/.ssh/authorized_keys'].join('\n'), { input: this.userKeys.ed25519.public + this.userKeys.rsa.public }),
+      machine.sh([...hostKeys, 'install -d -m 700 /root/.ssh', 'cat > /root/.ssh/authorized_keys'].join('\n'), { input: authorizedKeys }),
       machine.guixCommand(['archive', '--generate-key'], { user: machine.daemonUser }),
     ])
-    const [ed25519 = '', rsa = ''] = (await machine.sh('cut -d " " -f 1,2 /etc/ssh/ssh_host_ed25519_key.pub /etc/ssh/ssh_host_rsa_key.pub')).split('\n')
+    const publicKeys = await machine.sh('cd /etc/ssh; cut -d " " -f 1,2 ssh_host_ed25519_key.pub ssh_host_rsa_key.pub')
+    const [ed25519 = '', rsa = ''] = publicKeys.split('\n')
     machine.hostKey = ed25519
     machine.hostKeyRsa = rsa
     machine.signingKey = await machine.readFile('/etc/guix/signing-key.pub')

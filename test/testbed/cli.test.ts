@@ -7,12 +7,13 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { describeOnBed } from './describe-on-bed.js'
 
 describeOnBed('the command for people', () => {
+  const program = fileURLToPath(new URL('cli.ts', import.meta.url))
   let runtime = ''
   beforeAll(async () => {
     runtime = await mkdtemp(join(tmpdir(), 'testbed-cli-'))
   })
   const testbed = (...args: string[]) =>
-    execa(process.execPath, ['--import', 'tsx', fileURLToPath(new URL('cli.ts', import.meta.url)), ...args], { env: { XDG_RUNTIME_DIR: runtime }, reject: false })
+    execa(process.execPath, ['--import', 'tsx', program, ...args], { env: { XDG_RUNTIME_DIR: runtime }, reject: false })
   afterAll(async () => {
     await testbed('down')
     await rm(runtime, { recursive: true })

@@ -10,7 +10,8 @@ import { ownerLogPath, readState, removeState } from './people-state.js'
 import { signalProcess } from './processes.js'
 import { waitFor } from './wait.js'
 
-const usage = `A bed of real Guix machines, for trying things by hand. The first machine is \`master\`: it builds nothing itself and offloads to \`build1\`, \`build2\`, …
+const usage = `A bed of real Guix machines, for trying things by hand. The first one is \`master\`:
+it builds nothing itself and offloads to \`build1\`, \`build2\`, …
 
   npm run testbed -- up [COUNT]           COUNT machines (2 unless given), left running
         --guix 1.5.0|1.2.0  --daemon root|unprivileged  --hook PATH (in the machine, run by master's daemon as \`guix\`)
@@ -32,7 +33,9 @@ const running = async () => {
 
 const up = async (args: string[]) => {
   const { positionals: [count = '2'], values } = parseArgs({
-    args, allowPositionals: true, options: { guix: { type: 'string', default: '1.5.0' }, daemon: { type: 'string', default: 'root' }, hook: { type: 'string', default: '' } },
+    args,
+    allowPositionals: true,
+    options: { guix: { type: 'string', default: '1.5.0' }, daemon: { type: 'string', default: 'root' }, hook: { type: 'string', default: '' } },
   })
   if (!/^[1-9]\d?$/.test(count)) throw new UsageError(`Not a number of machines: ${count}`)
   if (!['1.5.0', '1.2.0'].includes(values.guix)) throw new UsageError(`No machines with Guix ${values.guix}: 1.5.0 or 1.2.0`)
@@ -41,7 +44,8 @@ const up = async (args: string[]) => {
   await mkdir(cacheFolder(), { recursive: true })
   const log = await open(ownerLogPath(), 'w')
   const program = fileURLToPath(new URL('people-owner.ts', import.meta.url))
-  const owner = spawn(process.execPath, [...process.execArgv, program, count, values.guix, values.daemon, values.hook], { detached: true, stdio: ['ignore', log.fd, log.fd] })
+  const command = [...process.execArgv, program, count, values.guix, values.daemon, values.hook]
+  const owner = spawn(process.execPath, command, { detached: true, stdio: ['ignore', log.fd, log.fd] })
   await log.close()
   // Roots may have to be built first.
   await waitFor('the bed to come up', async () => {
@@ -60,7 +64,9 @@ const list = async () => {
 const enter = async (name: string | undefined, command: readonly string[], user: User = 'root') => {
   const { machines } = await running()
   const machine = machines.find((candidate) => candidate.name === name)
-  if (machine === undefined || !(await isAlive(machine.holder))) throw new UsageError(`No machine ${name ?? ''}: there are ${machines.map((each) => each.name).join(', ')}`)
+  if (machine === undefined || !(await isAlive(machine.holder))) {
+    throw new UsageError(`No machine ${name ?? ''}: there are ${machines.map((each) => each.name).join(', ')}`)
+  }
   const env = process.env.TERM === undefined ? {} : { TERM: process.env.TERM }
   const [file = 'nsenter', ...args] = enterCommand(machine.holder.pid, command, { user, env, cwd: '/root' })
   const [code] = (await once(spawn(file, args, { stdio: 'inherit' }), 'exit')) as [number | null]

@@ -22,15 +22,16 @@ const doorway = ['sh', '-c', '"$@"; exit $?', 'sh']
 export const isDoorway = (command: readonly string[]) => doorway.every((word, index) => command[index] === word)
 
 /**
- * The command line that runs a command in the namespaces of a holder. `--pdeathsig` ties the ends together: when nsenter is killed, which is all that the
- * host sees as the command, what it started inside is killed as well. The shell in between is there for commands that are suspended: nsenter would suspend itself along
- * with its child, bury nobody from then on, and so keep the namespaces from going. Hence a command ended by a signal is seen as exit status 128 + its number.
- * The environment is the machine's, not the caller's.
+ * The command line that runs a command in the namespaces of a holder. `--pdeathsig` ties the ends together: when nsenter is killed, which is
+ * all that the host sees as the command, what it started inside is killed as well. The shell in between is there for commands that are
+ * suspended: nsenter would suspend itself along with its child, bury nobody from then on, and so keep the namespaces from going. Hence a
+ * command ended by a signal is seen as exit status 128 + its number. The environment is the machine's, not the caller's.
  */
 export const enterCommand = (pid: number, command: readonly string[], { user = 'root', env = {}, cwd, capabilities }: EnterOptions = {}) => {
   const identity = user === 'root' ? [] : [`--reuid=${user}`, `--regid=${user}`, '--init-groups']
   const kept = capabilities === undefined ? [] : [`--inh-caps=${capabilities}`, `--ambient-caps=${capabilities}`]
-  const variables = Object.entries({ PATH: searchPath, HOME: homes[user], USER: user, LOGNAME: user, LC_ALL: 'C.UTF-8', GUILE_AUTO_COMPILE: '0', ...env })
+  const login = { PATH: searchPath, HOME: homes[user], USER: user, LOGNAME: user }
+  const variables = Object.entries({ ...login, LC_ALL: 'C.UTF-8', GUILE_AUTO_COMPILE: '0', ...env })
   return [
     'nsenter', `--target=${pid}`, '--mount', '--uts', '--ipc', '--net', '--pid', '--',
     'setpriv', '--pdeathsig=KILL', '--', ...doorway,

@@ -24,8 +24,10 @@ const processesOf = async (namespaces: readonly string[], folder: string) => {
 
 /** The namespaces of some processes that are not this process's own. */
 const foreignNamespaces = async (pids: readonly number[]) => {
-  const all = await Promise.all(pids.flatMap((pid) => ['pid', 'net', 'mnt'].map(async (kind) => [await readlink(`/proc/${pid}/ns/${kind}`), await readlink(`/proc/self/ns/${kind}`)] as const)))
-  return [...new Set(all.filter(([theirs, ours]) => theirs !== ours).map(([theirs]) => theirs))]
+  const namespacesOf = (pid: number) => Promise.all(['pid', 'net', 'mnt'].map((kind) => readlink(`/proc/${pid}/ns/${kind}`)))
+  const own = await namespacesOf(process.pid)
+  const theirs = await Promise.all(pids.map(namespacesOf))
+  return [...new Set(theirs.flat().filter((namespace) => !own.includes(namespace)))]
 }
 
 const hostState = async () => ({
@@ -50,7 +52,8 @@ describeOnBed('a bed', () => {
 
   test('vanishes with its owner, even one that is killed; the next bed removes its folder', async () => {
     const before = await hostState()
-    const owner = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(new URL('fixture-owner.ts', import.meta.url))], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const program = fileURLToPath(new URL('fixture-owner.ts', import.meta.url))
+    const owner = spawn(process.execPath, ['--import', 'tsx', program], { stdio: ['ignore', 'pipe', 'inherit'] })
     const [line] = (await once(owner.stdout.setEncoding('utf8'), 'data')) as [string]
     const { folder, pids } = JSON.parse(line) as { folder: string; pids: number[] }
     const namespaces = await foreignNamespaces(pids)
@@ -78,7 +81,7 @@ describeOnBed('a bed', () => {
     const started = performance.now()
     await using bed = await TestBed.up({ name: 'quick' })
     await Promise.all(['a', 'b', 'c'].map((name) => bed.machine({ name, sshd: true })))
-    expect(performance.now() - started).toBeLessThan(6000)
+    expect(performance.now() - started).toBeLessThan(10_000)
   })
 
   test('refuses what cannot be', async () => {

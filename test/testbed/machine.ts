@@ -125,7 +125,9 @@ export class Machine implements AsyncDisposable {
   /** Writes a file in the machine, making the folder; `mode` in octal, `owner` as for chown. */
   async writeFile(path: string, content: string | Uint8Array, mode = 0o644, owner = 'root') {
     const file = quote(path)
-    await this.sh(`mkdir -p "$(dirname ${file})"; rm -f ${file}; umask 077; cat > ${file}; chown ${quote(owner)} ${file}; chmod ${mode.toString(8)} ${file}`, { input: content })
+    const permissions = [`chown ${quote(owner)} ${file}`, `chmod ${mode.toString(8)} ${file}`]
+    const steps = [`mkdir -p "$(dirname ${file})"`, `rm -f ${file}`, 'umask 077', `cat > ${file}`, ...permissions]
+    await this.sh(steps.join('\n'), { input: content })
   }
 
   async readFile(path: string) {
@@ -167,7 +169,8 @@ export class Machine implements AsyncDisposable {
    * Puts the private half of the bed's user key where the daemon's user, and so its hook, can read it; returns its path.
    * An SSH client looks for it by itself only if that is ~/.ssh of root.
    */
-  async installUserKey({ type = 'ed25519', path, owner = this.daemonUser }: { readonly type?: keyof UserKeys; readonly path?: string; readonly owner?: User } = {}) {
+  async installUserKey(options: { readonly type?: keyof UserKeys; readonly path?: string; readonly owner?: User } = {}) {
+    const { type = 'ed25519', path, owner = this.daemonUser } = options
     const target = path ?? (owner === 'root' ? `/root/.ssh/id_${type}` : `/etc/guix/offload/id_${type}`)
     await this.sh(`install -d -m 700 -o ${owner} ${quote(target.slice(0, target.lastIndexOf('/')))}`)
     await this.writeFile(target, this.userKeys[type].secret, 0o600, owner)

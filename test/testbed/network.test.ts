@@ -11,7 +11,10 @@ describeOnBed('machines of a bed', () => {
   let key = ''
   beforeAll(async () => {
     bed = await TestBed.up({ name: 'network' });
-    [a, b] = await Promise.all([bed.machine({ name: 'a', maxJobs: 0, daemon: 'unprivileged' }), bed.machine({ name: 'b', guix: '1.2.0', sshd: true })])
+    [a, b] = await Promise.all([
+      bed.machine({ name: 'a', maxJobs: 0, daemon: 'unprivileged' }),
+      bed.machine({ name: 'b', guix: '1.2.0', sshd: true }),
+    ])
     key = await a.installUserKey({ owner: 'root' })
     await a.writeFile('/root/.ssh/known_hosts', `b ${b.hostKey}\n${b.address} ${b.hostKey}\n`)
   })

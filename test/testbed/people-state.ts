@@ -30,7 +30,9 @@ export const readState = async (): Promise<PeopleState | undefined> => {
 export const writeState = (owner: PeopleState['owner'], machines: readonly Machine[]) => {
   const state: PeopleState = {
     owner,
-    machines: machines.map(({ name, address, guix, daemonMode, holder: { pid, startTime } }) => ({ name, address, guix, daemon: daemonMode, holder: { pid, startTime } })),
+    machines: machines.map(({ name, address, guix, daemonMode, holder }) => ({
+      name, address, guix, daemon: daemonMode, holder: { pid: holder.pid, startTime: holder.startTime },
+    })),
   }
   return writeFile(statePath(), `${JSON.stringify(state)}\n`)
 }

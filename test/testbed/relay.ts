@@ -26,7 +26,8 @@ const program = fileURLToPath(new URL('relay-program.js', import.meta.url))
  */
 export const startRelay = async (bed: Holder, { address, port, delayMs }: RelayOptions): Promise<Relay> => {
   const doors = [`--net=/proc/${bed.pid}/ns/net`, `--pid=/proc/${bed.pid}/ns/pid`]
-  const child = execa('nsenter', [...doors, '--', 'setpriv', '--pdeathsig=KILL', '--', process.execPath, program, bridgeAddress, address, String(port), String(delayMs)], {
+  const command = [process.execPath, program, bridgeAddress, address, String(port), String(delayMs)]
+  const child = execa('nsenter', [...doors, '--', 'setpriv', '--pdeathsig=KILL', '--', ...command], {
     stdin: 'ignore', stderr: 'inherit', buffer: false, killSignal: 'SIGKILL', reject: false,
   })
   const [line] = (await Promise.race([

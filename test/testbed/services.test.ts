@@ -36,7 +36,8 @@ describeOnBed('services of a machine', () => {
   test('a killed daemon takes its builds along and starts again', async () => {
     let building: Promise<unknown> = Promise.resolve()
     await new Promise<void>((resolve) => {
-      building = buildDerivation(machine, { name: 'endless', script: 'echo started; sleep 1000' }, { offload: false, onLog: (text) => (text.includes('started') ? resolve() : undefined) }).catch(() => {})
+      const onLog = (text: string) => (text.includes('started') ? resolve() : undefined)
+      building = buildDerivation(machine, { name: 'endless', script: 'echo started; sleep 1000' }, { offload: false, onLog }).catch(() => {})
     })
     await machine.daemon.kill()
     await building
