@@ -1,7 +1,7 @@
 import { MachineError } from '../errors/offload-error.js'
 import type { BuildMachine, Connection } from '../plugin-api/index.js'
 import { DaemonSession } from '../protocol/daemon-session.js'
-import type { Consumer } from '../protocol/exchange.js'
+import type { Consumer } from '../protocol/consumer.js'
 import { atMachine, type Place } from './at-machine.js'
 import { daemonOptions } from './daemon-options.js'
 import { DuplexChannel } from './duplex-channel.js'
@@ -43,8 +43,8 @@ export class SocketStore implements RemoteStore {
   }
 
   /**
-   * @throws OffloadFailure what {@link Connection.openSocket} throws, `socket-unavailable` when the transport cannot open sockets, `unsupported-protocol-version`,
-   * `malformed-data` when something else than a guix-daemon answers
+   * @throws OffloadFailure what {@link Connection.openSocket} throws, `socket-unavailable` when the transport cannot open sockets,
+   * `unsupported-protocol-version`, `malformed-data` when something else than a guix-daemon answers
    */
   static async open(connection: Connection, options: SocketStoreOptions): Promise<SocketStore> {
     return new SocketStore(connection, options, await openSession(connection, options))

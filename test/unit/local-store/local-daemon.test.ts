@@ -33,7 +33,9 @@ describe('the socket of the local daemon', () => {
   })
 
   it.each(['guix://host:1234', 'ssh://host', 'socket', 'file://host/socket'])('%s is refused', (value) => {
-    expect(() => socketOf({ GUIX_DAEMON_SOCKET: value })).toThrow(expect.objectContaining({ code: 'daemon-socket-unsupported', fault: 'configuration' }))
+    expect(() => socketOf({ GUIX_DAEMON_SOCKET: value })).toThrow(
+      expect.objectContaining({ code: 'daemon-socket-unsupported', fault: 'configuration' }),
+    )
   })
 })
 
@@ -66,7 +68,9 @@ describe('LocalDaemon', () => {
 
   it('says when nothing listens', async () => {
     await expect(LocalDaemon.open('/nonexistent/socket')).rejects.toMatchObject({
-      code: 'local-daemon-unreachable', retry: 'never', report: { subject: '/nonexistent/socket', problem: expect.stringContaining('ENOENT') as string },
+      code: 'local-daemon-unreachable',
+      retry: 'never',
+      report: { subject: '/nonexistent/socket', problem: expect.stringContaining('ENOENT') as string },
     })
   })
 
