@@ -51,7 +51,9 @@ describe('LocalDaemon', () => {
 
   it('says when nothing listens', async () => {
     await expect(LocalDaemon.open('/nonexistent/socket')).rejects.toMatchObject({
-      code: 'local-daemon-unreachable', retry: 'never', report: { subject: '/nonexistent/socket', problem: expect.stringContaining('ENOENT') as string },
+      code: 'local-daemon-unreachable',
+      retry: 'never',
+      report: { subject: '/nonexistent/socket', problem: expect.stringContaining('ENOENT') as string },
     })
   })
 
