@@ -11,7 +11,7 @@ const ESCAPES = new Map([['"', '\\"'], ['\\', '\\\\'], ['\n', '\\n'], ['\t', '\\
 
 function writeString(text: string): string {
    
-  return `"${text.replace(/["\\\x00-\x1f\x7f-\x9f]/g, (char) => ESCAPES.get(char) ?? `\\x${(char.codePointAt(0) ?? 0).toString(16).padStart(2, '0')};`)}"`
+  return `"${text.replace(/["\\\x00-\x1f\x7f-\x9f]/g, (char) => ESCAPES.get(char) ?? `\\x${(char.codePointAt(0) ?? 0).toString(16).padStart(2, '0')}`)}"`
 }
 
 function writeSymbol(name: string): string {

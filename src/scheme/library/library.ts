@@ -77,6 +77,11 @@ const moduleReference: FormCompiler = (form, scope, place) => {
   return new GlobalReference(variable, name.place)
 }
 
+/** Words that mean something inside of other forms only. */
+const auxiliary: FormCompiler = (form, _scope, place) => {
+  throw syntaxError(`bad use of '${isIdentifier(form.car) ? form.car.name : ''}' syntactic keyword`, place)
+}
+
 const delay: FormCompiler = (form, scope, place) => {
   const [body] = argumentsOf(form, place, 1, 1) as [Item]
   const thunk: Node = compileLambda(NIL, (inner) => compile(body.value, inner, body.place), scope, place)
@@ -104,7 +109,7 @@ export function libraryFor(world: SchemeWorld, loaders: Loaders): Library {
     forms(coreForms), forms(conditionalForms), forms(controlForms),
     (name) => (Object.hasOwn(definingForms, name) ? new SpecialForm(name, definingForms[name]?.[0] as FormCompiler, definingForms[name]?.[1]) : undefined),
     forms({
-      quasiquote: compileQuasiquote, '@': moduleReference, '@@': moduleReference, delay, 'current-filename': () => new Constant(loaders.currentFile()),
+      else: auxiliary, '=>': auxiliary, '...': auxiliary, _: auxiliary, unquote: auxiliary, 'unquote-splicing': auxiliary, quasiquote: compileQuasiquote, '@': moduleReference, '@@': moduleReference, delay, 'current-filename': () => new Constant(loaders.currentFile()),
       'current-source-location': () => new Constant(false),
     }),
     procedures(lists), procedures(strings), procedures(stringComparisons), procedures(symbols), procedures(numbers), procedures(vectors), procedures(hashTables), procedures(control), procedures(sorting),
