@@ -1,7 +1,7 @@
 /** The frames that handle exceptions, and the plain ones. */
-import { Frame, Procedure, type Machine, type Process, type Result, type Winder } from './execution.js'
-import { failed, type SchemeThrow } from './throw.js'
-import { Exception, asValues, intern, items, type Value } from './value.js'
+import { Frame, Primitive, Procedure, type Machine, type Process, type Result, type Winder } from './execution.js'
+import type { SchemeThrow } from './throw.js'
+import { Exception, asValues, intern, items, list, type Value } from './value.js'
 
 /** Goes on with something that does not need the value. */
 export class NextFrame extends Frame {
@@ -35,6 +35,8 @@ export abstract class HandlerFrame extends Frame {
   }
 }
 
+const EXCEPTION = intern('%exception')
+
 /** Marks that a handler runs: what it raises goes to the handlers outside of its own. */
 export class HandlerScope extends Frame {
   readonly outer: Frame | undefined
@@ -44,13 +46,16 @@ export class HandlerScope extends Frame {
     this.outer = outer
     this.#continuable = continuable
   }
-  resume(_machine: Machine, value: Value): Result {
-    if (this.#continuable) return value
-    throw failed('misc-error', false, 'a handler returned from an exception that cannot be continued', [])
+  resume(machine: Machine, value: Value): Result {
+    return this.#continuable ? value : raiseOutside(machine, this.outer, new Exception(EXCEPTION, list(['the handler of an exception that cannot be continued returned'])))
   }
 }
 
-const EXCEPTION = intern('%exception')
+/** Raises something as if from outside of a handler's reach. */
+export function raiseOutside(machine: Machine, outer: Frame | undefined, payload: Value): Result {
+  machine.push(new HandlerScope(outer, true))
+  return machine.called(new Primitive('raise-exception', 0, 0, (inner) => inner.raise(payload, false), true), [])
+}
 
 /** Key and arguments as `catch` shows them. */
 export function keyAndArguments(payload: Value): [Value, ...Value[]] {
@@ -116,6 +121,26 @@ export class InnerHandlerFrame extends HandlerFrame {
   handle(machine: Machine, payload: Value, continuable: boolean): Result {
     machine.push(new HandlerScope(this.next, continuable))
     return this.#call(machine, payload)
+  }
+}
+
+/** `(with-throw-handler key thunk handler)`: the handler looks on, then the exception goes further out. */
+export class ThrowHandlerFrame extends HandlerFrame {
+  readonly #key: Value
+  readonly #handler: Value
+  constructor(key: Value, handler: Value) {
+    super()
+    this.#key = key
+    this.#handler = handler
+  }
+  wants(payload: Value): boolean {
+    return this.#key === true || keyAndArguments(payload)[0] === this.#key
+  }
+  handle(machine: Machine, payload: Value): Result {
+    const { next } = this
+    machine.push(new HandlerScope(next, true))
+    machine.push(new NextFrame(() => raiseOutside(machine, next, payload)))
+    return machine.called(this.#handler, keyAndArguments(payload))
   }
 }
 

@@ -120,7 +120,7 @@ function roundDouble(value: number, how: Rounding): number {
       const rest = value - down
       if (rest === 0) return value
       const up = rest > 0.5 || (rest === 0.5 && down % 2 !== 0)
-      return up ? (down + 1 === 0 ? -0 : down + 1) : down
+      return up ? down + 1 : down
     }
   }
 }
@@ -182,6 +182,7 @@ export function squareRoot(value: Num): Num {
 
 export function power(base: Num, exponent: Num): Num {
   if (typeof exponent === 'bigint') {
+    if (exponent === 0n) return 1n
     if (typeof base === 'number') return base ** Number(exponent)
     if (exponent < 0n) return divide(1n, power(base, -exponent))
     const size = BigInt(numerator(base).toString(2).length + denominator(base).toString(2).length)

@@ -7,11 +7,11 @@ import { Char, DEFAULT, Exception, Keyword, MultipleValues, NIL, Pair, RecordIns
 const MAXIMUM_ITEMS = 100_000
 const MAXIMUM_DEPTH = 1_000
 const NAMES = new Map([[32, 'space'], [10, 'newline'], [9, 'tab'], [13, 'return'], [0, 'nul'], [7, 'alarm'], [8, 'backspace'], [127, 'delete'], [27, 'escape'], [12, 'page'], [11, 'vtab']])
-const ESCAPES = new Map([['"', '\\"'], ['\\', '\\\\'], ['\n', '\\n'], ['\t', '\\t'], ['\r', '\\r'], ['\x07', '\\a'], ['\b', '\\b'], ['\f', '\\f'], ['\v', '\\v'], ['\0', '\\0']])
+const ESCAPES = new Map([['"', '\\"'], ['\\', '\\\\'], ['\n', '\\n'], ['\t', '\\t'], ['\r', '\\r'], ['\x07', '\\a'], ['\b', '\\b'], ['\f', '\\f'], ['\v', '\\v']])
 
 function writeString(text: string): string {
    
-  return `"${text.replace(/["\\\x00-\x1f\x7f-\x9f]/g, (char) => ESCAPES.get(char) ?? `\\x${(char.codePointAt(0) ?? 0).toString(16).padStart(2, '0')};`)}"`
+  return `"${text.replace(/["\\\x00-\x1f\x7f-\x9f]/g, (char) => ESCAPES.get(char) ?? `\\x${(char.codePointAt(0) ?? 0).toString(16).padStart(2, '0')}`)}"`
 }
 
 function writeSymbol(name: string): string {

@@ -217,7 +217,7 @@ export class Reader {
       return simple
     }
     const rest = this.#text.slice(this.#at, this.#at + 12)
-    const hexadecimal = /^(?:x([0-9a-fA-F]+);|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{6}))/.exec(rest)
+    const hexadecimal = /^(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{6}))/.exec(rest)
     if (hexadecimal !== null) {
       const code = parseInt(hexadecimal.slice(1).find((group) => group !== undefined) ?? '', 16)
       if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) throw this.#fail(`"\\${hexadecimal[0]}" is no character`)

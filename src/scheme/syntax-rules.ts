@@ -1,8 +1,8 @@
 /**
  * `syntax-rules`: patterns with ellipses (nested, and with more after them), literals, vectors, `(... ...)` and a named ellipsis. Symbols of a template become
- * aliases, fresh for each expansion; pairs keep the places of where they were written.
+ * aliases, fresh for each expansion. As in Guile, what the template brings in stands where the macro was used, what is put into it where it was written.
  */
-import { Alias, Macro, isIdentifier, itemPlace, placeOf, sameMeaning, strip, type Identifier, type Scope } from './scope.js'
+import { Alias, Macro, isIdentifier, placeOf, sameMeaning, strip, type Identifier, type Scope } from './scope.js'
 import { syntaxError } from './throw.js'
 import { NIL, Pair, SourcePair, Vector, intern, items, list, type Place, type Value } from './value.js'
 
@@ -121,16 +121,14 @@ class Instance {
     if (ellipses === 0) {
       const car = this.make(template.car, found, place, escaped)
       const cdr = this.make(rest, found, place, escaped)
-      const start = template instanceof SourcePair ? template.start : undefined
-      return new SourcePair(car, cdr, start, this.#placeOf(template, found, place))
+      return new SourcePair(car, cdr, place, this.#placeOf(template, found, place))
     }
     let sets: Bindings[] = [found]
     for (let count = 0; count < ellipses; count++) sets = sets.flatMap((set) => this.#repeat(template.car, set, place))
-    const at = itemPlace(template, place)
     let result = this.make(rest, found, place, escaped)
     for (const set of sets.reverse()) {
       const bound = isIdentifier(template.car) ? set.get(template.car) : undefined
-      result = new SourcePair(this.make(template.car, set, place, escaped), result, undefined, bound !== undefined && 'form' in bound ? bound.place ?? at : at)
+      result = new SourcePair(this.make(template.car, set, place, escaped), result, undefined, bound !== undefined && 'form' in bound ? bound.place ?? place : place)
     }
     return result
   }
@@ -138,7 +136,7 @@ class Instance {
   /** What is put in for a pattern variable stands where it was written, not where the template names it. */
   #placeOf(template: Pair, found: Bindings, place: Place): Place {
     const bound = isIdentifier(template.car) ? found.get(template.car) : undefined
-    return bound !== undefined && 'form' in bound && bound.place !== undefined ? bound.place : itemPlace(template, place)
+    return bound !== undefined && 'form' in bound && bound.place !== undefined ? bound.place : place
   }
 
   /** The bindings of each repetition of the variables in `part`. */
@@ -179,7 +177,7 @@ export function compileRules(name: string, form: Pair, scope: Scope, place: Plac
     for (const { pattern, template } of clauses) {
       const found = new Map<Identifier, Match>()
       if (match(pattern.cdr, use.cdr, usePlace, rules, useScope, found)) {
-        return new Instance(rules).make(template, found, placeOf(template, usePlace))
+        return new Instance(rules).make(template, found, usePlace)
       }
     }
     throw syntaxError('source expression failed to match any pattern', usePlace)

@@ -1,12 +1,12 @@
 /** The machine source `machines-scm`: finds the file, has it evaluated, and keeps the machines that make sense. */
 import { resolve } from 'node:path'
-import type { BuildMachine, MachineList, MachineSource, OffloadFailure, PluginHost, SchemeDatum, SchemeFailure, SchemeRecord, SourceContext, Warning } from 'guix-offload/plugin-api'
+import type { MachineList, MachineSource, PluginHost, SourceContext } from 'guix-offload/plugin-api'
 import { offloadModule } from './build-machine.js'
-import { validate, written } from './validate.js'
+import { failed, STEP } from './failure.js'
+import { machinesIn } from './machines-in.js'
 import { worldFor } from './world.js'
 
 const NAME = 'machines-scm'
-const STEP = 'reading the machine file'
 const FILE = 'machines.scm'
 
 const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '')
@@ -27,36 +27,6 @@ function unreadable(error: unknown, path: string, host: PluginHost): unknown {
   }
 }
 
-export function located({ file, line, column }: SchemeFailure['location']): string {
-  return `${file}:${line}:${column}`
-}
-
-function failed(failure: SchemeFailure, host: PluginHost): OffloadFailure {
-  return host.errors.configuration({ code: `machine-file-${failure.kind}`, step: STEP, subject: located(failure.location), problem: failure.problem })
-}
-
-const isRecord = (datum: SchemeDatum): datum is SchemeRecord => typeof datum === 'object' && 'kind' in datum && datum.kind === 'record'
-
-/** The machines in a program's value, each judged by itself. */
-export function machinesIn(value: SchemeDatum, file: string): { machines: BuildMachine[]; warnings: Warning[] } {
-  if (typeof value !== 'object' || 'kind' in value) {
-    const message = `${file} did not return a list of build machines but ${written(value)}; ignoring it`
-    return { machines: [], warnings: [{ code: 'machine-file-not-a-list', message, location: isRecord(value) ? value.location : { file, line: 1, column: 0 }, dropped: true }] }
-  }
-  const machines: BuildMachine[] = []
-  const warnings: Warning[] = []
-  for (const [at, item] of value.entries()) {
-    if (!isRecord(item) || item.type !== 'build-machine') {
-      warnings.push({ code: 'not-a-build-machine', message: `item ${at + 1} of the list is no build machine but ${written(item)}; left out`, location: { file, line: 1, column: 0 }, dropped: true })
-      continue
-    }
-    const { machine, warnings: found } = validate(item, NAME)
-    warnings.push(...found)
-    if (machine !== undefined) machines.push(machine)
-  }
-  return { machines, warnings }
-}
-
 async function read(context: SourceContext, host: PluginHost): Promise<{ path: string; text: string } | undefined> {
   const path = context.file ?? `${context.configurationDirectory}/${FILE}`
   try {
@@ -75,12 +45,14 @@ export function createSource(host: PluginHost): MachineSource {
       if (found === undefined) return { machines: [], warnings: [] }
       const toolkit = await host.scheme()
       context.signal.throwIfAborted()
-      const { failure, ...outcome } = await toolkit.evaluate(
+      const outcome = await toolkit.evaluate(
         { text: found.text, file: found.path, modules: [offloadModule(context.homeDirectory)], imports: ['(guix scripts offload)'] },
         worldFor(context, host),
       )
-      if (failure !== undefined) throw failed(failure, host)
-      return { ...machinesIn('value' in outcome ? outcome.value : false, found.path), engine: 'built-in' }
+      if (outcome.failure === undefined) return { ...machinesIn(outcome.value, found.path), engine: 'built-in' }
+      if (outcome.failure.kind !== 'unknown') throw failed(outcome.failure, host)
+      const { askGuile } = await import('./ask-guile.js')
+      return askGuile(found.path, outcome.failure, context, host, toolkit)
     },
   }
 }

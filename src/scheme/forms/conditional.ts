@@ -39,7 +39,7 @@ export function compileClauses(clauses: readonly Item[], scope: Scope, otherwise
   if (test === undefined) throw syntaxError('invalid clause', clause.place)
   const rest = (clause.value as Pair).cdr
   if (isWord(test.value, 'else', scope)) {
-    if (more.length > 0 || second === undefined) throw syntaxError('invalid clause', clause.place)
+    if (more.length > 0 || second === undefined || isWord(second.value, '=>', scope)) throw syntaxError('invalid clause', clause.place)
     return compileSequence(rest, scope, clause.place)
   }
   const first = compile(test.value, scope, test.place)
@@ -64,7 +64,7 @@ class Choice extends Continuing {
 }
 
 const compileCase: FormCompiler = (form, scope, place) => {
-  const [key, ...clauses] = argumentsOf(form, place, 1) as [Item, ...Item[]]
+  const [key, ...clauses] = argumentsOf(form, place, 2) as [Item, ...Item[]]
   const compiled = clauses.map((clause) => {
     const [data, ...body] = formItems(clause.value, clause.place, 'case clause') as [Item, ...Item[]]
     if (body.length === 0) throw syntaxError('invalid clause', clause.place)

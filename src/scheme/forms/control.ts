@@ -20,6 +20,7 @@ function inFrame(node: Node, env: Env): Primitive {
 const compileGuard: FormCompiler = (form, scope, place) => {
   const [spec] = argumentsOf(form, place, 2) as [Item]
   if (!(spec.value instanceof Pair) || !isIdentifier(spec.value.car)) throw badForm(form, place)
+  if (spec.value.cdr === NIL) throw badForm(form, place)
   const inner = scope.child()
   inner.add(spec.value.car)
   const again = new Builtin([], place, (machine, _values, env) => machine.called(new Primitive('raise-continuable', 0, 0, (here) => here.raise(env.slots[0] as Value, true), true), []))

@@ -8,7 +8,7 @@ import type { Node } from '../execution.js'
 import { Constant } from '../node.js'
 import { isIdentifier, base, type FormCompiler, type Identifier, type Scope } from '../scope.js'
 import { syntaxError, WrongType } from '../throw.js'
-import { RecordInstance, items, type Pair, type Place, type RecordType, type Value } from '../value.js'
+import { RecordInstance, Pair, items, type Place, type RecordType, type Value } from '../value.js'
 
 export interface GuixField {
   readonly name: string
@@ -29,8 +29,8 @@ export function recordConstructor(type: RecordType, fields: readonly GuixField[]
   return (form: Pair, scope, place) => {
     const clauses = formItems(form.cdr, place)
     const [first, ...others] = clauses
-    const inherit = first !== undefined && nameOf(first.value) === 'inherit' ? parse(first) : undefined
-    const given = (inherit === undefined ? clauses : others).map(parse)
+    const inherit = first !== undefined && nameOf(first.value) === 'inherit' ? parse(first, place) : undefined
+    const given = (inherit === undefined ? clauses : others).map((clause) => parse(clause, place))
     const names = given.map(({ name }) => name)
     if (inherit === undefined) {
       const duplicate = given.find(({ name }, index) => names.indexOf(name) < index)
@@ -49,10 +49,10 @@ function nameOf(clause: Value): string | undefined {
   return isIdentifier(name) ? base(name).name : undefined
 }
 
-function parse(clause: Item): Given {
+function parse(clause: Item, form: Place): Given {
   const parts = items(clause.value)
   const [field, value] = parts ?? []
-  if (parts?.length !== 2 || !isIdentifier(field)) throw syntaxError('invalid field specifier', clause.place)
+  if (parts?.length !== 2 || !isIdentifier(field)) throw syntaxError('invalid field specifier', clause.value instanceof Pair ? clause.place : form)
   const second = (clause.value as Pair).cdr as Pair
   return { field, name: base(field).name, value: value as Value, place: 'item' in second ? second.item as Place : clause.place, clause: clause.place }
 }

@@ -1,6 +1,6 @@
 /** Procedures about control: `catch throw error raise-exception with-exception-handler dynamic-wind call/cc values`, parameters and promises. */
 import { Parameter, Primitive, Procedure, call, type Machine, type Result } from '../execution.js'
-import { CatchFrame, Continuation, EscapeFrame, InnerHandlerFrame, NextFrame, keyAndArguments } from '../frame.js'
+import { CatchFrame, Continuation, EscapeFrame, InnerHandlerFrame, NextFrame, ThrowHandlerFrame, keyAndArguments } from '../frame.js'
 import { SchemeThrow, WrongType, failed, thrown } from '../throw.js'
 import { Exception, Keyword, SchemeObject, Sym, UNSPECIFIED, asValues, items, list, valuesOf, type Value } from '../value.js'
 import { ANY, process, symbol, type Table } from './check.js'
@@ -57,23 +57,17 @@ export class Promised extends SchemeObject {
 
 const isThrown = (value: Value): value is Exception => value instanceof Exception
 
-/** Part of the arguments that `error` and the library give their exceptions: message and irritants. */
+/** The format and the arguments that `error` and the library give their exceptions; Guile calls them message and irritants. */
 function messageOf(value: Value): { message: Value; irritants: Value } | undefined {
   if (!isThrown(value)) return undefined
   const [, format, args] = items(value.args) ?? []
-  const given = items(args ?? false)
-  if (value.key.name === 'misc-error' && given !== undefined && given.length > 0 && typeof format === 'string' && format.startsWith('~A')) return { message: given[0] as Value, irritants: list(given.slice(1)) }
   return typeof format === 'string' ? { message: format, irritants: args ?? list([]) } : undefined
 }
 
 export const control: Table = {
   catch: [3, 4, catchKey],
   'with-throw-handler': [3, 3, (machine, key, thunk, handler) => {
-    const wants = (payload: Value): boolean => key === true || keyAndArguments(payload)[0] === key
-    machine.push(new InnerHandlerFrame((inner, payload) => {
-      inner.push(new NextFrame(() => { throw new SchemeThrow(payload) }))
-      return inner.called(handler, keyAndArguments(payload))
-    }, wants))
+    machine.push(new ThrowHandlerFrame(key, handler))
     return machine.called(thunk, [])
   }],
   throw: [1, ANY, (_machine, key, ...args) => { throw new SchemeThrow(new Exception(symbol(key, 1), list(args))) }],
@@ -110,6 +104,11 @@ export const control: Table = {
   'exception?': [1, 1, (_machine, value) => isThrown(value)],
   'exception-kind': [1, 1, (_machine, value) => keyAndArguments(value)[0]],
   'exception-args': [1, 1, (_machine, value) => list(keyAndArguments(value).slice(1))],
+  'system-error-errno': [1, 1, (_machine, args) => {
+    const found = items(args) ?? []
+    const [number] = items(found[4] ?? false) ?? []
+    return found[0] instanceof Sym && found[0].name === 'system-error' && number !== undefined ? number : false
+  }],
   'and=>': [2, 2, (machine, value, procedure) => (value === false ? false : machine.apply(procedure, [value]))],
   identity: [1, 1, (_machine, value) => value],
   const: [1, 1, (_machine, value) => new Primitive('const', 0, ANY, () => value)],

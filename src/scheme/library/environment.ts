@@ -99,7 +99,7 @@ export function environmentProcedures(world: SchemeWorld): Table {
     }],
     dirname: [1, 1, (_machine, file) => dirname(string(file, 1))],
     basename: [1, 2, (_machine, file, suffix) => {
-      const name = string(file, 1).replace(/\/+$/, '').split('/').pop() ?? ''
+      const name = /[^/]*\/*$/.exec(string(file, 1))?.[0] ?? ''
       const end = suffix === undefined ? '' : string(suffix, 2)
       return end !== '' && name.endsWith(end) && name !== end ? name.slice(0, -end.length) : name
     }],

@@ -281,13 +281,12 @@ class Formatter {
   }
 
   #cased({ colon, at }: Directive): void {
+    if (colon !== at) throw beyond('~:( in format')
     const { body } = this.#group('(', ')')
     const inner = new Formatter(body, this.#args, this.#arg)
     inner.run()
     this.#arg = inner.used
-    const text = inner.out
-    const capital = (word: string): string => (word[0] ?? '').toUpperCase() + word.slice(1).toLowerCase()
-    this.out += colon && at ? text.toUpperCase() : colon ? text.replace(/\p{L}+/gu, capital) : at ? capital(text) : text.toLowerCase()
+    this.out += colon ? inner.out.toUpperCase() : inner.out.toLowerCase()
   }
 }
 

@@ -77,14 +77,15 @@ const moduleReference: FormCompiler = (form, scope, place) => {
   return new GlobalReference(variable, name.place)
 }
 
+/** Words that mean something inside of other forms only. */
+const auxiliary: FormCompiler = (form, _scope, place) => {
+  throw syntaxError(`bad use of '${isIdentifier(form.car) ? form.car.name : ''}' syntactic keyword`, place)
+}
+
 const delay: FormCompiler = (form, scope, place) => {
   const [body] = argumentsOf(form, place, 1, 1) as [Item]
   const thunk: Node = compileLambda(NIL, (inner) => compile(body.value, inner, body.place), scope, place)
   return new Builtin([thunk], place, (_machine, [made]) => new Promised(made as Value))
-}
-
-const ALIASES: Readonly<Record<string, readonly string[]>> = {
-  '(srfi srfi-1)': [], '(srfi srfi-13)': [], '(srfi srfi-14)': [], '(srfi srfi-39)': [], '(srfi srfi-16)': [], '(ice-9 optargs)': [], '(ice-9 ports)': [],
 }
 
 export function libraryFor(world: SchemeWorld, loaders: Loaders): Library {
@@ -104,7 +105,7 @@ export function libraryFor(world: SchemeWorld, loaders: Loaders): Library {
     forms(coreForms), forms(conditionalForms), forms(controlForms),
     (name) => (Object.hasOwn(definingForms, name) ? new SpecialForm(name, definingForms[name]?.[0] as FormCompiler, definingForms[name]?.[1]) : undefined),
     forms({
-      quasiquote: compileQuasiquote, '@': moduleReference, '@@': moduleReference, delay, 'current-filename': () => new Constant(loaders.currentFile()),
+      else: auxiliary, '=>': auxiliary, '...': auxiliary, _: auxiliary, unquote: auxiliary, 'unquote-splicing': auxiliary, quasiquote: compileQuasiquote, '@': moduleReference, '@@': moduleReference, delay, 'current-filename': () => new Constant(loaders.currentFile()),
       'current-source-location': () => new Constant(false),
     }),
     procedures(lists), procedures(strings), procedures(stringComparisons), procedures(symbols), procedures(numbers), procedures(vectors), procedures(hashTables), procedures(control), procedures(sorting),
@@ -115,7 +116,14 @@ export function libraryFor(world: SchemeWorld, loaders: Loaders): Library {
   const raising = first(forms({ guard: guardForm }), primitives([raise]), (name) => (name === 'with-exception-handler' ? guile(name) : undefined))
   const modules: Readonly<Record<string, Finder>> = {
     '(guile)': guile,
-    '(srfi srfi-1)': procedures(srfi1),
+    // The SRFIs that (guile) has built in export its own procedures again: #:prefix and #:select work on them.
+    '(srfi srfi-1)': first(procedures(srfi1), procedures(lists)),
+    '(srfi srfi-13)': first(procedures(strings), procedures(stringComparisons)),
+    '(srfi srfi-14)': first(procedures(symbols), fixed(new Map(Object.entries(charSets)))),
+    '(srfi srfi-16)': (name) => (name === 'case-lambda' ? guile(name) : undefined),
+    '(srfi srfi-39)': first(parameters, (name) => (name === 'make-parameter' || name === 'parameterize' ? guile(name) : undefined)),
+    '(ice-9 optargs)': (name) => (/^(?:define|lambda)\*$/.test(name) ? guile(name) : undefined),
+    '(ice-9 ports)': first(procedures(ports.tables.guile), parameters),
     '(srfi srfi-2)': forms({ 'and-let*': andLetForm }),
     '(ice-9 and-let-star)': forms({ 'and-let*': andLetForm }),
     '(srfi srfi-8)': forms({ receive: receiveForm }),
@@ -139,7 +147,7 @@ export function libraryFor(world: SchemeWorld, loaders: Loaders): Library {
   return {
     output: ports.current,
     module(name, registry) {
-      const found = Object.hasOwn(modules, name) ? modules[name] : Object.hasOwn(ALIASES, name) ? (): undefined => undefined : undefined
+      const found = Object.hasOwn(modules, name) ? modules[name] : undefined
       return found === undefined ? undefined : new Module(name, registry, found)
     },
   }

@@ -7,7 +7,7 @@ import { NIL, Pair, UNSPECIFIED, items, list, type Value } from '../value.js'
 import { ANY, index, listOf, pair, process, type Entry, type Table } from './check.js'
 
 export type Same = (a: Value, b: Value) => boolean
-export const isEq: Same = (a, b) => (typeof a === 'bigint' || typeof a === 'number' ? isEqv(a, b) : a === b)
+export const isEq: Same = (a, b) => (typeof a === 'object' ? a === b : isEqv(a, b))
 
 /** `cadr` and its family: the letters from right to left. */
 function accessors(): Record<string, Entry> {

@@ -16,9 +16,9 @@ const fold = (start: Num, step: (a: Num, b: Num) => Num): Entry => [0, ANY, (_ma
   return result
 }]
 
-const chain = (start: Num, step: (a: Num, b: Num) => Num): Entry => [1, ANY, (_machine, ...args) => {
+const chain = (single: (value: Num) => Num, step: (a: Num, b: Num) => Num): Entry => [1, ANY, (_machine, ...args) => {
   let result = number(args[0], 1)
-  if (args.length === 1) return step(start, result)
+  if (args.length === 1) return single(result)
   for (let at = 1; at < args.length; at++) result = step(result, number(args[at], at + 1))
   return result
 }]
@@ -74,8 +74,8 @@ function logarithm(value: Num): number {
 export const numbers: Table = {
   '+': fold(0n, add),
   '*': fold(1n, multiply),
-  '-': chain(0n, subtract),
-  '/': chain(1n, divide),
+  '-': chain(negate, subtract),
+  '/': chain((value) => divide(1n, value), divide),
   '=': comparison((order) => order === 0),
   '<': comparison((order) => order < 0),
   '>': comparison((order) => order > 0),
