@@ -59,7 +59,7 @@ module.exports = {
     doNotFollow: { path: 'node_modules' },
     exclude: { path: '(^|/)(dist|node_modules)/' },
     tsPreCompilationDeps: true,
-    tsConfig: { fileName: require('node:path').resolve(__dirname, '../test/tsconfig.json') },
+    tsConfig: { fileName: `${__dirname}/../test/tsconfig.json` },
     combinedDependencies: true,
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'types', 'default'], extensions: ['.ts', '.js', '.cjs'] },
   },

@@ -9,15 +9,17 @@ import { tokens, type Root, type Token } from './tokens.js'
  * Puts the program together for one process: a child container, filled here and nowhere else. Nothing is read or loaded until it is asked for; the factories of
  * promises import what they need.
  */
-export function composeRoot(plugins: HookRunner, environment: Readonly<Record<string, string | undefined>>): Root {
+export function composeRoot(plugins: HookRunner, variables: Readonly<Record<string, string | undefined>>): Root {
   const scope = container.createChildContainer()
   const root: Root = { resolve: (token) => scope.resolve(token) }
   const provide = <T>(token: Token<T>, make: (root: Root) => T) => scope.register(token, { useFactory: instanceCachingFactory(() => make(root)) })
 
-  provide(tokens.environment, () => environment)
-  provide(tokens.log, () => stderrLog(environment))
-  provide(tokens.configuration, async () => (await import('./configuration.js')).loadConfiguration(environment))
-  provide(tokens.directories, async () => (await import('./configuration.js')).directories(environment))
+  provide(tokens.log, () => stderrLog(variables))
+  provide(tokens.environment, async () => (await import('../config/environment.js')).readEnvironment(variables))
+  provide(tokens.configuration, async () => {
+    const [{ loadConfiguration }, environment] = await Promise.all([import('../config/load-configuration.js'), root.resolve(tokens.environment)])
+    return loadConfiguration(environment)
+  })
   provide(tokens.contributions, async () => {
     const { gatherContributions } = await import('../plugin-host/gather-contributions.js')
     return gatherContributions(plugins, root.resolve(tokens.log))
@@ -47,8 +49,8 @@ function provideContributions(provide: Provide): void {
     return Promise.all(configuration.sources.map((name) => contributions.make('machineSource', name, host(name))))
   })
   provide(tokens.sourceContext, async (root) => {
-    const { configurationDirectory, homeDirectory } = await root.resolve(tokens.directories)
-    return { configurationDirectory, homeDirectory, environment: root.resolve(tokens.environment) }
+    const { configurationDirectory, homeDirectory, variables } = await root.resolve(tokens.environment)
+    return { configurationDirectory, homeDirectory, environment: variables }
   })
 }
 
@@ -60,7 +62,7 @@ function provideUseCases(provide: Provide): void {
       root.resolve(tokens.sourceContext),
       root.resolve(tokens.configuration),
     ])
-    return listMachines({ sources, context, settings: configuration.machines })
+    return listMachines({ sources, context, settings: configuration.machineSettings })
   })
   provide(tokens.decider, async (root) => (await import('./use-cases.js')).makeDecider(root))
   provide(tokens.testMachines, async (root) => (await import('./use-cases.js')).makeTestMachines(root))

@@ -1,3 +1,5 @@
+import type { Configuration } from '../config/configuration.js'
+import type { Environment } from '../config/environment.js'
 import type { HookArguments } from '../hook/arguments.js'
 import type { DaemonOutput } from '../hook/daemon-output.js'
 import type { HookOptions } from '../hook/run-hook.js'
@@ -6,7 +8,6 @@ import type { Contributions } from '../plugin-host/contributions.js'
 import type { ListMachines } from '../offload/list-machines.js'
 import type { StatusOfMachines } from '../offload/status-of-machines.js'
 import type { TestMachines } from '../offload/test-machines.js'
-import type { Configuration, Directories } from './configuration.js'
 import type { InjectionToken } from './injection.js'
 
 /** One process that guix-daemon has started. */
@@ -31,8 +32,7 @@ const token = <T>(name: string): Token<T> => Symbol(name)
  */
 export const tokens = {
   log: token<Log>('log'),
-  environment: token<Readonly<Record<string, string | undefined>>>('environment'),
-  directories: token<Promise<Directories>>('directories'),
+  environment: token<Promise<Environment>>('environment'),
   configuration: token<Promise<Configuration>>('configuration'),
   contributions: token<Promise<Contributions>>('contributions'),
   /** The transport that a machine asks for. */

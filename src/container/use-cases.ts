@@ -15,7 +15,7 @@ type Connect = (machine: BuildMachine, signal: AbortSignal) => Promise<Connectio
 async function connector(root: Root): Promise<Connect> {
   const [transportFor, { homeDirectory }, { timeouts }] = await Promise.all([
     root.resolve(tokens.transportFor),
-    root.resolve(tokens.directories),
+    root.resolve(tokens.environment),
     root.resolve(tokens.configuration),
   ])
   return async (machine, signal) => {
@@ -26,10 +26,11 @@ async function connector(root: Root): Promise<Connect> {
 }
 
 async function offloadPorts(root: Root): Promise<OffloadPorts> {
-  const [{ storeDirectory, stateDirectory, configurationDirectory, daemonSocket }, { offloadOnward }] = await Promise.all([
-    root.resolve(tokens.directories),
+  const [environment, { offloadOnward }] = await Promise.all([
+    root.resolve(tokens.environment),
     root.resolve(tokens.configuration),
   ])
+  const { storeDirectory, stateDirectory, configurationDirectory } = environment
   return {
     storeDirectory,
     stateDirectory,
@@ -38,8 +39,8 @@ async function offloadPorts(root: Root): Promise<OffloadPorts> {
     log: root.resolve(tokens.log),
     now: () => Date.now(),
     async openLocalStore(signal) {
-      const { LocalDaemon } = await import('../local-store/local-daemon.js')
-      return LocalDaemon.open(daemonSocket, signal)
+      const [{ LocalDaemon }, { localDaemonSocket }] = await Promise.all([import('../local-store/local-daemon.js'), import('../config/environment.js')])
+      return LocalDaemon.open(localDaemonSocket(environment), signal)
     },
     async openRemoteStore(connection, _machine, signal) {
       const { SocketStore } = await import('../remote-store/socket-store.js')
@@ -62,13 +63,13 @@ async function prober(root: Root): Promise<DecidePorts['probe']> {
     import('../scheduling/probe.js'),
     import('../scheduling/clock.js'),
     import('../scheduling/machine-selector.js'),
-    root.resolve(tokens.directories),
+    root.resolve(tokens.environment),
   ])
   return (connection, signal) => probe(connection, { storeDirectory, probeMs: defaultSelectionPolicy.probeMs, clock: systemClock, signal })
 }
 
 async function slots(root: Root) {
-  const [{ Slots }, { stateDirectory }] = await Promise.all([import('../scheduling/slots.js'), root.resolve(tokens.directories)])
+  const [{ Slots }, { stateDirectory }] = await Promise.all([import('../scheduling/slots.js'), root.resolve(tokens.environment)])
   return new Slots(stateDirectory)
 }
 
@@ -109,11 +110,11 @@ export async function makeDecider(root: Root) {
       cleanUp: () => void removeLeftovers(ports.storeDirectory, ports.stateDirectory),
       buildLog: toStream(openBuildLog),
       async machines(signal) {
-        const gathered = await gatherMachines(sources, { ...context, signal }, configuration.machines)
+        const gathered = await gatherMachines(sources, { ...context, signal }, configuration.machineSettings)
         const [first] = gathered.failures
         if (first !== undefined && gathered.failures.length === sources.length) throw first.error
         return {
-          machines: gathered.machines.filter((machine) => machine.settings?.disabled !== true),
+          machines: gathered.machines,
           warnings: [...gathered.warnings, ...gathered.failures.map(({ source, error }) => ({ code: 'source-failed', message: `${source}: ${String(error)}` }))],
         }
       },
@@ -130,7 +131,8 @@ function toStream(open: () => NodeJS.WritableStream): DecidePorts['buildLog'] {
   return (bytes) => {
     stream ??= open()
     const target = stream
-    return target.write(bytes) ? undefined : new Promise((resolve) => target.once('drain', resolve))
+    // Each piece is waited for, so that nothing is left unwritten when the process exits.
+    return new Promise((resolve) => target.write(bytes, () => resolve()))
   }
 }
 

@@ -7,7 +7,8 @@ const logFd = 4
 
 /**
  * Where the builder's output goes, byte for byte. It takes as much as the daemon reads (`write` returns false, `drain` follows); it never fails:
- * if the descriptor is not open, or closed early, what is written goes nowhere, for the build matters more than its log.
+ * if the descriptor is not open, or closed early, what is written goes nowhere, for the build matters more than its log. Ending it closes the
+ * descriptor.
  */
 export function openBuildLog(fd = logFd): Writable {
   return new BuildLog(openTarget(fd))
@@ -45,7 +46,7 @@ function openTarget(fd: number): Writable | undefined {
   if (stats === undefined || !isForWriting(fd)) return undefined
   // As a socket, not as a file: a file's writes block a thread, and a process with a blocked thread cannot exit.
   if (stats.isFIFO() || stats.isSocket()) return isOwnPipe(fd) ? undefined : new Socket({ fd, readable: false, writable: true })
-  return stats.isFile() || stats.isCharacterDevice() ? createWriteStream('', { fd, autoClose: false }) : undefined
+  return stats.isFile() || stats.isCharacterDevice() ? createWriteStream('', { fd }) : undefined
 }
 
 function statOpen(fd: number): Stats | undefined {

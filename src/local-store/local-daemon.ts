@@ -1,32 +1,10 @@
 import { createConnection } from 'node:net'
-import { fileURLToPath } from 'node:url'
-import { ConfigurationError, MachineError } from '../errors/offload-error.js'
+import { MachineError } from '../errors/offload-error.js'
 import { DaemonSession } from '../protocol/daemon-session.js'
 import { DaemonError } from '../protocol/daemon-error.js'
 import type { Consumer } from '../protocol/exchange.js'
 import type { PathInfo } from '../protocol/replies.js'
 import { DuplexChannel } from '../remote-store/duplex-channel.js'
-
-const defaultSocket = '/var/guix/daemon-socket/socket'
-
-/**
- * Where the local daemon listens: `GUIX_DAEMON_SOCKET` is a path or a `file://` URI. Guix knows other schemes, for daemons elsewhere; this hook is
- * started by a daemon that shares its store.
- * @throws ConfigurationError `daemon-socket-unsupported`
- */
-export function daemonSocket(environment: Readonly<Record<string, string | undefined>>): string {
-  const value = environment['GUIX_DAEMON_SOCKET']
-  if (value === undefined || value === '') return defaultSocket
-  if (value.startsWith('/')) return value
-  if (value.startsWith('file:///')) return fileURLToPath(value)
-  throw new ConfigurationError({
-    code: 'daemon-socket-unsupported',
-    step: 'reaching the local guix-daemon',
-    problem: 'GUIX_DAEMON_SOCKET must be an absolute path or a file:// URI',
-    seen: value,
-    cure: 'Unset it, or name the local socket',
-  })
-}
 
 /**
  * The daemon of this machine, for what cannot be had without it: facts from its database, protection from collection, signatures where the signing
@@ -42,14 +20,12 @@ export class LocalDaemon {
   }
 
   /**
-   * @param socket see {@link daemonSocket}
+   * @param socket absolute path of its Unix socket
    * @throws MachineError `local-daemon-unreachable`, never retried elsewhere; the reason of the signal
    */
   static async open(socket: string, signal?: AbortSignal): Promise<LocalDaemon> {
-    // Both halves stay open until we are done: the daemon takes an end of our side for a client that went away.
-    const stream = createConnection({ path: socket, allowHalfOpen: true })
     try {
-      return new LocalDaemon(await DaemonSession.open(new DuplexChannel(stream), { signal }))
+      return new LocalDaemon(await DaemonSession.open(new DuplexChannel(createConnection(socket)), { signal }))
     } catch (error) {
       if (error instanceof MachineError && error.code === 'daemon-connection-lost') throw unreachable(socket, error)
       throw error

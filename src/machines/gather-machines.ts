@@ -24,7 +24,7 @@ export interface GatheredMachines {
 export async function gatherMachines(
   sources: readonly MachineSource[],
   context: SourceContext,
-  settings: SettingsByName = {},
+  settings: SettingsByName = () => ({}),
 ): Promise<GatheredMachines> {
   const answers = await Promise.allSettled(sources.map(async (source) => source.list(context)))
   context.signal.throwIfAborted()

@@ -1,7 +1,7 @@
 import { ConfigurationError, OffloadError } from '../errors/offload-error.js'
 import type { PluginHost } from '../plugin-api/index.js'
 import { kindNames, type Contribution, type Kind, type Kinds, type PluginFailure } from './contribution.js'
-import { nearestName } from './nearest-name.js'
+import { nearestName } from '../config/nearest-name.js'
 
 /** Everything the plugins brought, sorted by name. Factories run on first use and once. */
 export class Contributions {

@@ -19,7 +19,7 @@ export function verifyRsa(key: RsaPublicKey, hash: Buffer, signature: Buffer): b
   }
 }
 
-/** @throws Error of node:crypto for an inconsistent key */
+/** @throws Error of any kind for an inconsistent key */
 export function signRsa(key: RsaPrivateKey, hash: Buffer): Buffer {
   const d = number(key.d)
   // libgcrypt keeps 1/p mod q, JWK 1/q mod p: the primes change places.

@@ -1,5 +1,5 @@
-import { InternalError } from '../errors/offload-error.js'
-import type { PrivateKey } from './private-key.js'
+import { ConfigurationError, InternalError } from '../errors/offload-error.js'
+import type { PrivateKey, RsaPrivateKey } from './private-key.js'
 import { printAdvanced } from './print-sexp.js'
 import type { PublicKey } from './public-key.js'
 import { list } from './sexp.js'
@@ -23,8 +23,19 @@ async function signatureValue(privateKey: PrivateKey, hash: Buffer): Promise<Sex
     const { r, s } = signEcdsa(privateKey.d, hash)
     return list('ecdsa', list('r', unsigned(r)), list('s', unsigned(s)))
   }
+  return list('rsa', list('s', await rsaValue(privateKey, hash)))
+}
+
+async function rsaValue(privateKey: RsaPrivateKey, hash: Buffer): Promise<Buffer> {
   const { signRsa } = await import('./rsa.js')
-  return list('rsa', list('s', signRsa(privateKey, hash)))
+  try {
+    return signRsa(privateKey, hash)
+  } catch {
+    // Without the cause: what a library says about a secret key is not for logs.
+    throw new ConfigurationError({
+      code: 'malformed-key', step: 'signing', problem: 'the numbers of the RSA key do not belong together', cure: 'Make a new pair: guix archive --generate-key',
+    })
+  }
 }
 
 /** Big-endian without leading zeros, as libgcrypt prints numbers in signatures. */

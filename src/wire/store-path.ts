@@ -17,12 +17,6 @@ const MAX_NAME_LENGTH = 217
 const HASH = /^[0-9abcdfghijklmnpqrsvwxyz]{32}$/
 const NAME = /^[A-Za-z0-9+\-_?=][A-Za-z0-9+\-._?=]*$/
 
-/** The store directory an environment asks for: `NIX_STORE_DIR`, else the usual one; without a slash at its end. */
-export function storeDirectoryOf(environment: Readonly<Record<string, string | undefined>>): string {
-  const directory = environment['NIX_STORE_DIR']?.replace(/\/+$/, '')
-  return directory === undefined || directory === '' ? DEFAULT_STORE_DIRECTORY : directory
-}
-
 function problemWith(text: string, storeDirectory: string): string | undefined {
   if (!text.startsWith(`${storeDirectory}/`)) return `it is not in ${storeDirectory}`
   const base = text.slice(storeDirectory.length + 1)

@@ -9,6 +9,7 @@ import { type Bind, mountScript } from './machine-mounts.js'
 import { Machine, type UserKeys } from './machine.js'
 import { addressOf, bridgeSetUp, plug, setBandwidth, setLink } from './network.js'
 import { createBedFolder, removeBedFolder, sweep } from './owner.js'
+import { type Relay, startRelay } from './relay.js'
 import type { GuixVersion } from './root-recipe.js'
 import { rootFileSystem } from './roots.js'
 import type { SshdOptions } from './sshd.js'
@@ -30,6 +31,8 @@ export interface MachineOptions {
   readonly binds?: readonly Bind[]
   /** Size of a small tmpfs over /gnu/store, in mount's notation (`64m`): a disk that fills up. */
   readonly storeSize?: string
+  /** How far the machine's clock is ahead, in seconds. By libfaketime in every dynamically linked program, the builders' tools thus left out; 1.5.0 only, as sshd of Debian bullseye breaks on it. */
+  readonly clockOffset?: number
 }
 
 /** Where machines see this checkout and the Node that runs the tests. */
@@ -56,12 +59,15 @@ export class TestBed implements AsyncDisposable {
     await ensureHostTools()
     await sweep()
     const folder = await createBedFolder(`${name}-${Math.random().toString(36).slice(2, 8)}`)
-    const [holder, userKeys] = await Promise.all([
-      startHolder(`bed ${name}`, ['unshare', '--pid', '--fork', '--kill-child', '--net'], bridgeSetUp),
-      makeUserKeys(folder),
-    ])
-    await writeFile(join(folder, 'hosts'), '127.0.0.1 localhost\n')
-    return new TestBed(name, folder, holder, userKeys)
+    try {
+      await writeFile(join(folder, 'hosts'), '127.0.0.1 localhost\n')
+      const userKeys = await makeUserKeys(folder)
+      const holder = await startHolder(`bed ${name}`, ['unshare', '--pid', '--fork', '--kill-child', '--net'], bridgeSetUp)
+      return new TestBed(name, folder, holder, userKeys)
+    } catch (error) {
+      await removeBedFolder(folder)
+      throw error
+    }
   }
 
   /** Brings up one machine; several calls may run at once. */
@@ -80,6 +86,7 @@ export class TestBed implements AsyncDisposable {
     const { name, guix = '1.5.0', sshd = false, binds = [], storeSize } = options
     const daemonMode = options.daemon === 'unprivileged' ? 'unprivileged' : 'root'
     if (daemonMode === 'unprivileged' && guix === '1.2.0') throw new Error('guix-daemon 1.2.0 only runs as root')
+    if (options.clockOffset !== undefined && guix === '1.2.0') throw new Error('A clock offset works on machines with Guix 1.5.0 only')
     if (!/^[a-z][a-z0-9.-]{0,62}$/.test(name)) throw new Error(`Not a host name: ${name}`)
     const root = await rootFileSystem(guix)
     const folder = join(this.folder, name)
@@ -99,6 +106,7 @@ export class TestBed implements AsyncDisposable {
     const machine = new Machine({ name, address: addressOf(index), guix, daemonMode, folder }, holder, network, this.userKeys, daemon)
     await writeFile(hosts.source, `${machine.address} ${name}\n`, { flag: 'a' })
     await machine.sh(daemonFoldersScript(daemonMode))
+    if (options.clockOffset !== undefined) await machine.sh(clockScript(options.clockOffset))
     await Promise.all([
       this.#makeKeys(machine),
       options.daemon === 'none' ? undefined : machine.daemon.start(),
@@ -124,6 +132,11 @@ export class TestBed implements AsyncDisposable {
     await Promise.all([a.authorizeKeyOf(b), b.authorizeKeyOf(a)])
   }
 
+  /** Another way to a machine's port, with a longer round trip. */
+  relay(machine: Machine, { port = 22, delayMs }: { readonly port?: number; readonly delayMs: number }): Promise<Relay> {
+    return startRelay(this.holder, { address: machine.address, port, delayMs })
+  }
+
   /** Ends every process of the bed and removes its folder. */
   async down() {
     await Promise.allSettled([...this.#machines.values()].map(async (coming) => (await coming).powerOff()))
@@ -135,6 +148,9 @@ export class TestBed implements AsyncDisposable {
     await this.down()
   }
 }
+
+const clockScript = (seconds: number) =>
+  `echo '${seconds < 0 ? '' : '+'}${seconds}' > /etc/faketimerc; ls /usr/lib/*/faketime/libfaketime.so.1 > /etc/ld.so.preload`
 
 /** The client's keys: Ed25519, and RSA for stock's default name and for old servers. */
 const makeUserKeys = async (folder: string) => {

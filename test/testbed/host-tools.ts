@@ -22,7 +22,9 @@ export const whyUnavailable = async (): Promise<string | undefined> => {
   if (process.platform !== 'linux') return `the test bed needs Linux, this is ${process.platform}`
   if (process.getuid?.() !== 0) return 'the test bed needs root (namespaces, mounts, overlayfs)'
   if (!(await onHost('apt-get'))) return 'the test bed needs a Debian host (it builds its machines from Debian packages), and there is no apt-get here'
-  return undefined
+  if (!(await onHost('unshare'))) return undefined
+  const { failed, stderr } = await execa('unshare', ['--mount', '--net', '--pid', '--fork', 'true'], { reject: false })
+  return failed ? `the test bed needs namespaces: ${stderr.split('\n')[0] ?? ''}` : undefined
 }
 
 /** Installs what is missing, and says so. */

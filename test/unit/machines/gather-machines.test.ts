@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { gatherMachines } from '../../../src/machines/gather-machines.js'
-import type { MachineList, MachineSource, SourceContext } from '../../../src/plugin-api/index.js'
+import type { MachineList, MachineSettings, MachineSource, SourceContext } from '../../../src/plugin-api/index.js'
 import { machine } from './machine-fixture.js'
 
 const context: SourceContext = { signal: new AbortController().signal, configurationDirectory: '/etc/guix', homeDirectory: '/root', environment: {} }
@@ -70,7 +70,7 @@ describe('gatherMachines', () => {
   })
 
   it('adds the settings of the configuration file', async () => {
-    const { machines } = await gatherMachines([source('one', { machines: [machine('b1'), machine('c')] })], context, { 'b*': { transport: 'openssh' } })
+    const { machines } = await gatherMachines([source('one', { machines: [machine('b1'), machine('c')] })], context, (name): MachineSettings => (name === 'b1' ? { transport: 'openssh' } : {}))
     expect(machines.map(({ settings }) => settings)).toEqual([{ transport: 'openssh' }, undefined])
   })
 

@@ -5,6 +5,7 @@ import { aclOf, parseAcl } from '../../../src/trust/acl.js'
 import { parseSexp } from '../../../src/trust/parse-sexp.js'
 import { printCanonical } from '../../../src/trust/print-sexp.js'
 import { parseSignature, verifySignature } from '../../../src/trust/signature.js'
+import { signerFromKeys } from '../../../src/trust/signer.js'
 import { golden, origin, signatures, signer, verdicts } from './golden.js'
 
 const acl = parseAcl(golden('acl'), '/etc/guix/acl')
@@ -31,6 +32,16 @@ describe('signing', () => {
 
   it('refuses what is no SHA-256 hash', async () => {
     expect(await failure(signer('ecc').sign(Buffer.alloc(20)))).toMatchObject({ fault: 'internal' })
+  })
+})
+
+describe('a broken RSA key', () => {
+  it('is refused without a word about its numbers', async () => {
+    const broken = golden('rsa.sec').toString('latin1').replace(/\(p #[^#]*#/, '(p #01#')
+    const own = signerFromKeys({ name: 'sec', content: broken }, { name: 'pub', content: golden('rsa.pub') })
+    const error = await failure(own.sign(Buffer.alloc(32)))
+    expect(error).toMatchObject({ code: 'malformed-key', fault: 'configuration' })
+    expect(error.cause).toBeUndefined()
   })
 })
 

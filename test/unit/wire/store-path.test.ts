@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { ProtocolError } from '../../../src/errors/offload-error.js'
-import { isDerivationPath, isStorePath, parseStorePath, storeDirectoryOf, storePathName } from '../../../src/wire/store-path.js'
+import { isDerivationPath, isStorePath, parseStorePath, storePathName } from '../../../src/wire/store-path.js'
 
 const hash = 'b9hqkv5q3idxq7sncsn2wa3zn0ig9csb'
 
@@ -53,13 +53,4 @@ test('a store path knows its name and whether it is a derivation', () => {
   expect(storePathName(path)).toBe('hello-2.12.drv')
   expect(isDerivationPath(path)).toBe(true)
   expect(isDerivationPath(parseStorePath(`/gnu/store/${hash}-hello`))).toBe(false)
-})
-
-test.each([
-  [{}, '/gnu/store'],
-  [{ NIX_STORE_DIR: '' }, '/gnu/store'],
-  [{ NIX_STORE_DIR: '/home/me/store' }, '/home/me/store'],
-  [{ NIX_STORE_DIR: '/home/me/store//' }, '/home/me/store'],
-])('the environment %j asks for the store directory %s', (environment, directory) => {
-  expect(storeDirectoryOf(environment)).toBe(directory)
 })

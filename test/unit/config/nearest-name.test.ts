@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { nearestName } from '../../../src/plugin-host/nearest-name.js'
+import { nearestName } from '../../../src/config/nearest-name.js'
 
 describe('the nearest name', () => {
   it.each([
