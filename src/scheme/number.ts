@@ -18,6 +18,11 @@ export function number(value: Value | undefined, position: number): Num {
   throw new WrongType(position, value ?? false, 'number')
 }
 
+const SMALL = 1n << 256n
+const isSmall = (value: bigint): boolean => value < SMALL && value > -SMALL
+/** Bits of an integer, to within four: hexadecimal is the quick way. */
+const bits = (value: bigint): number => 4 * abs(value).toString(16).length
+
 const abs = (value: bigint): bigint => (value < 0n ? -value : value)
 export function gcd(a: bigint, b: bigint): bigint {
   a = abs(a)
@@ -39,7 +44,6 @@ export const denominator = (value: bigint | Ratio): bigint => (typeof value === 
 function ratioToDouble(value: Ratio): number {
   const direct = Number(value.numerator) / Number(value.denominator)
   if (Number.isFinite(direct) && direct !== 0 && abs(value.numerator) < 2n ** 53n && value.denominator < 2n ** 53n) return direct
-  const bits = (n: bigint): number => abs(n).toString(2).length
   const shift = 64 - (bits(value.numerator) - bits(value.denominator))
   const scaled = shift >= 0 ? (value.numerator << BigInt(shift)) / value.denominator : value.numerator / (value.denominator << BigInt(-shift))
   return Number(scaled) * 2 ** -shift
@@ -76,9 +80,8 @@ export function subtract(a: Num, b: Num): Num {
 
 export function multiply(a: Num, b: Num): Num {
   if (typeof a === 'bigint' && typeof b === 'bigint') {
-    const product = a * b
-    if (product > 2n ** MAXIMUM_BITS || -product > 2n ** MAXIMUM_BITS) throw tooLarge('*')
-    return product
+    if (!(isSmall(a) && isSmall(b)) && BigInt(bits(a) + bits(b)) > MAXIMUM_BITS) throw tooLarge('*')
+    return a * b
   }
   if (typeof a === 'number' || typeof b === 'number') return toDouble(a) * toDouble(b)
   return ratio(numerator(a) * numerator(b), denominator(a) * denominator(b))
