@@ -66,7 +66,7 @@ export function toExact(value: Num): bigint | Ratio {
 
 export function add(a: Num, b: Num): Num {
   if (typeof a === 'bigint' && typeof b === 'bigint') return a + b
-  if (typeof a === 'number' || typeof b === 'number') return a === 0n ? b : b === 0n ? a : toDouble(a) + toDouble(b)
+  if (typeof a === 'number' || typeof b === 'number') return toDouble(a) + toDouble(b)
   return ratio(numerator(a) * denominator(b) + numerator(b) * denominator(a), denominator(a) * denominator(b))
 }
 
@@ -74,7 +74,7 @@ export const negate = (a: Num): Num => (typeof a === 'bigint' ? -a : typeof a ==
 
 export function subtract(a: Num, b: Num): Num {
   if (typeof a === 'bigint' && typeof b === 'bigint') return a - b
-  if (typeof a === 'number' || typeof b === 'number') return b === 0n ? a : toDouble(a) - toDouble(b)
+  if (typeof a === 'number' || typeof b === 'number') return b === 0n ? a : a === 0n ? negate(b) : toDouble(a) - toDouble(b)
   return add(a, negate(b))
 }
 
@@ -157,7 +157,9 @@ export function integerDivide(a: Value, b: Value, how: 'floor' | 'truncate', par
     const quotient = how === 'floor' ? floorDivide(a, b) : a / b
     return part === 'quotient' ? quotient : a - b * quotient
   }
-  return Number(integerDivide(BigInt(a), BigInt(b), how, part, who))
+  const [x, y] = [Number(a), Number(b)]
+  const quotient = roundDouble(x / y, how)
+  return part === 'quotient' ? quotient : x - y * quotient
 }
 
 function exactRoot(value: bigint): bigint {

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { print } from '../../../src/scheme/printer.js'
 import { Reader } from '../../../src/scheme/reader.js'
 import { Abort } from '../../../src/scheme/throw.js'
-import { Pair, SourcePair, character, intern, keyword, list, NIL, type Value, Vector } from '../../../src/scheme/value.js'
+import { NIL, Pair, Vector, character, intern, keyword, list, type SourcePair, type Value } from '../../../src/scheme/value.js'
 
 const one = (text: string): Value => new Reader(text, 'f').next()?.value ?? false
 const problem = (text: string): string => {

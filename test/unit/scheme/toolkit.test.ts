@@ -7,7 +7,7 @@ const shapes: SchemeModule = {
   name: '(my shapes)',
   records: [{ name: 'box', predicate: 'box?', fields: [{ name: 'width', accessor: 'box-width' }, { name: 'height', accessor: 'box-height', default: 1n }, { name: 'tags', default: [] }] }],
   values: { 'default-tags': ['a', 'b'], ratio: { kind: 'ratio', text: '1/2', number: 0.5 } },
-  procedures: { shout: (text) => `${String(text)}!`, slowly: async (value) => value },
+  procedures: { shout: (text) => `${text as string}!`, slowly: async (value) => value },
 }
 const value = async (text: string, imports = ['(my shapes)']): Promise<unknown> => {
   const outcome = await schemeToolkit.evaluate({ text, file: 'f', modules: [shapes], imports }, worldOf())
