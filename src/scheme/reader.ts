@@ -5,7 +5,7 @@
  * `#{…}#` symbols, square brackets as parentheses, and gexps as the forms they stand for. Everything else that starts with `#` is an {@link Abort} of kind
  * `unknown`: real Guile may read it. Nesting is limited so that neither this reader nor the compiler can run out of stack.
  */
-import { CHARACTER_NAMES, DELIMITERS, ESCAPES, HASH_QUOTES, QUOTES } from './lexical.js'
+import { DELIMITERS, ESCAPES, HASH_QUOTES, QUOTES, characterCode } from './lexical.js'
 import { Abort } from './throw.js'
 import { parseNumber } from './number-text.js'
 import { UNSPECIFIED, character, intern, keyword, NIL, SourcePair, Vector, type Place, type Value } from './value.js'
@@ -297,12 +297,8 @@ export class Reader {
     if (!DELIMITERS.has(first)) this.#word()
     const word = this.#text.slice(start, this.#at)
     if (word === first) return character(first.codePointAt(0) ?? 0)
-    const named = CHARACTER_NAMES[word.toLowerCase()]
-    if (named !== undefined) return character(named)
-    const hexadecimal = /^[xU]\+?([0-9a-fA-F]+)$/.exec(word)
-    const octal = /^[0-7]{2,}$/.exec(word)
-    const code = hexadecimal !== null ? parseInt(hexadecimal[1] ?? '', 16) : octal !== null ? parseInt(word, 8) : -1
-    if (code >= 0 && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff)) return character(code)
+    const code = characterCode(word)
+    if (code !== undefined) return character(code)
     throw this.#fail(`unknown character "#\\${word}"`)
   }
 }

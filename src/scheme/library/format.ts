@@ -7,6 +7,7 @@ import { printNumber } from '../number-text.js'
 import { print } from '../printer.js'
 import { beyond, failed } from '../throw.js'
 import { Char, NIL, items, type Value } from '../value.js'
+import { alternatives } from './alternatives.js'
 import { decimals } from './decimals.js'
 import { lengthOf } from './text.js'
 
@@ -289,26 +290,6 @@ class Formatter {
     this.#arg = inner.used
     this.out += colon ? inner.out.toUpperCase() : inner.out.toLowerCase()
   }
-}
-
-function alternatives(body: string): { parts: string[]; otherwise: string | undefined } {
-  const parts: string[] = []
-  let depth = 0
-  let start = 0
-  let last = false
-  const pattern = /~((?:[+-]?\d+|'.|[vV#])?(?:,(?:[+-]?\d+|'.|[vV#])?)*)([:@]*)(.)/gs
-  for (let found = pattern.exec(body); found !== null; found = pattern.exec(body)) {
-    const letter = found[3] ?? ''
-    if ('[{('.includes(letter)) depth++
-    else if (']})'.includes(letter)) depth--
-    else if (letter === ';' && depth === 0) {
-      parts.push(body.slice(start, found.index))
-      start = pattern.lastIndex
-      last = found[2] === ':'
-    }
-  }
-  const rest = body.slice(start)
-  return last ? { parts, otherwise: rest } : { parts: [...parts, rest], otherwise: undefined }
 }
 
 export function format(text: string, args: readonly Value[]): string {
