@@ -2,7 +2,7 @@ import { createConnection } from 'node:net'
 import { MachineError } from '../errors/offload-error.js'
 import { DaemonSession } from '../protocol/daemon-session.js'
 import { DaemonError } from '../protocol/daemon-error.js'
-import type { Consumer } from '../protocol/exchange.js'
+import type { Consumer } from '../protocol/consumer.js'
 import type { PathInfo } from '../protocol/replies.js'
 import { DuplexChannel } from '../remote-store/duplex-channel.js'
 
@@ -79,6 +79,12 @@ export class LocalDaemon {
 }
 
 function unreachable(socket: string, error: MachineError): MachineError {
-  const report = { code: 'local-daemon-unreachable', step: 'reaching the local guix-daemon', subject: socket, problem: error.report.problem, cause: error }
+  const report = {
+    code: 'local-daemon-unreachable',
+    step: 'reaching the local guix-daemon',
+    subject: socket,
+    problem: error.report.problem,
+    cause: error,
+  }
   return new MachineError({ ...report, cure: 'Check that guix-daemon runs and that GUIX_DAEMON_SOCKET, if set, names its socket' }, 'never')
 }

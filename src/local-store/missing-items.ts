@@ -6,13 +6,16 @@ export interface LocalItem {
   readonly info: PathInfo
 }
 
-/** Puts references before what refers to them, as a bundle demands. Self-references are fine; references outside the set are left out of account. */
+/**
+ * Puts references before what refers to them, as a bundle demands, and derivations as early as that allows: a daemon records which one made an item only
+ * if it has that derivation when the item arrives. Self-references are fine; references outside the set are left out of account.
+ */
 export function inReferenceOrder(items: readonly LocalItem[]): LocalItem[] {
   const byPath = new Map(items.map((item) => [item.path, item]))
   const ordered: LocalItem[] = []
   const visited = new Set<string>()
   // Iterative: chains of references can be thousands long.
-  for (const root of items) {
+  for (const root of [...items.filter(isDerivation), ...items]) {
     const open: { readonly item: LocalItem; readonly references: Iterator<string> }[] = []
     const enter = (path: string): void => {
       const item = byPath.get(path)
@@ -32,4 +35,8 @@ export function inReferenceOrder(items: readonly LocalItem[]): LocalItem[] {
     }
   }
   return ordered
+}
+
+function isDerivation({ path }: LocalItem): boolean {
+  return path.endsWith('.drv')
 }

@@ -1,5 +1,5 @@
 import { PassThrough } from 'node:stream'
-import type { Consumer } from '../protocol/exchange.js'
+import type { Consumer } from '../protocol/consumer.js'
 
 /** Turns what pushes into what is pulled, with back-pressure: the producer waits while nobody asks. */
 export async function* pulled(produce: (onData: Consumer) => Promise<void>): AsyncGenerator<Buffer> {

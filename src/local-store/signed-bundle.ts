@@ -1,5 +1,5 @@
 import { encodeBundle, type OutgoingItem } from '../nar/bundle-writer.js'
-import type { Consumer } from '../protocol/exchange.js'
+import type { Consumer } from '../protocol/consumer.js'
 import type { Signer } from '../trust/signer.js'
 import { encodeBoolean } from '../wire/encode.js'
 import { parseStorePath } from '../wire/store-path.js'

@@ -1,5 +1,5 @@
 import type { BuildMachine, Connection } from '../plugin-api/index.js'
-import type { Consumer } from '../protocol/exchange.js'
+import type { Consumer } from '../protocol/consumer.js'
 import { fetchOutputs } from './fetch-outputs.js'
 import * as messages from './messages.js'
 import type { PhaseTimer } from './phases.js'

@@ -1,6 +1,6 @@
 import { machineId } from '../machines/machine-id.js'
 import type { BuildMachine, BuildRequest, Warning } from '../plugin-api/index.js'
-import type { Consumer } from '../protocol/exchange.js'
+import type { Consumer } from '../protocol/consumer.js'
 import { answerWithout, type AnswerPolicy } from '../scheduling/answer.js'
 import type { Chosen, Selection } from '../scheduling/machine-selector.js'
 import * as messages from './messages.js'

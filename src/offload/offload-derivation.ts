@@ -1,7 +1,7 @@
 import { BuildError, OffloadError } from '../errors/offload-error.js'
 import type { Chosen, Selection } from '../scheduling/machine-selector.js'
 import { machineId } from '../machines/machine-id.js'
-import type { Consumer } from '../protocol/exchange.js'
+import type { Consumer } from '../protocol/consumer.js'
 import type { Connection, Probe } from '../plugin-api/index.js'
 import type { History, HistoryEntry } from '../state/history.js'
 import { type BuildRecord, buildOnMachine, newRecord } from './build-on-machine.js'

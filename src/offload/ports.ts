@@ -1,5 +1,5 @@
 import type { BuildMachine, Connection, Log } from '../plugin-api/index.js'
-import type { Consumer } from '../protocol/exchange.js'
+import type { Consumer } from '../protocol/consumer.js'
 import type { PathInfo } from '../protocol/replies.js'
 import type { RemoteStore } from '../remote-store/remote-store.js'
 import type { Acl } from '../trust/acl.js'

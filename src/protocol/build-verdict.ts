@@ -15,7 +15,10 @@ export function buildVerdict(error: DaemonError, derivation: string): BuildError
   const report = { step: 'building', subject: derivation, cause: error }
   if (error.status === timedOut) {
     const silent = error.logTail.includes(' seconds of silence')
-    return new BuildError({ ...report, code: 'build-timed-out', problem: silent ? 'the builder was silent for too long' : 'the build took too long' }, timedOut)
+    return new BuildError(
+      { ...report, code: 'build-timed-out', problem: silent ? 'the builder was silent for too long' : 'the build took too long' },
+      timedOut,
+    )
   }
   if (/^note: build failure may have been caused by lack of free disk space$/m.test(error.logTail)) {
     return new MachineError({ ...report, code: 'disk-full', problem: 'the build failed with next to no disk space left' }, 'later')
@@ -23,7 +26,10 @@ export function buildVerdict(error: DaemonError, derivation: string): BuildError
   const reason = lastReason(error.logTail, derivation)
   if (reason !== undefined && /due to signal 9\b/.test(reason)) {
     return new MachineError({
-      ...report, code: 'builder-killed', problem: oneLine(reason), cure: 'Check the memory of the machine and how many builds at a time it is given',
+      ...report,
+      code: 'builder-killed',
+      problem: oneLine(reason),
+      cure: 'Check the memory of the machine and how many builds at a time it is given',
     })
   }
   if (error.status === permanentFailure || reason !== undefined || unbuildable.test(error.text)) {

@@ -4,7 +4,8 @@ import type { ByteChannel } from './byte-channel.js'
 import { buildVerdict } from './build-verdict.js'
 import { majorVersion, oldestDaemonVersion } from './constants.js'
 import { DaemonError } from './daemon-error.js'
-import { type Consumer, Exchange, type Request } from './exchange.js'
+import type { Consumer } from './consumer.js'
+import { Exchange, type Request } from './exchange.js'
 import * as replies from './replies.js'
 import * as requests from './requests.js'
 
@@ -72,8 +73,8 @@ export class DaemonSession {
 
   /**
    * Builds one derivation; what the builder prints goes to `onLog`, and the daemon's own messages with it.
-   * @throws BuildError `build-failed` (status 100), `build-timed-out` (101) if the derivation is at fault; MachineError `builder-killed`, `disk-full`; the cause of
-   * these is the DaemonError
+   * @throws BuildError `build-failed` (status 100), `build-timed-out` (101) if the derivation is at fault; MachineError `builder-killed`,
+   * `disk-full`; the cause of these is the DaemonError
    */
   async buildPaths(derivation: string, onLog?: Consumer): Promise<void> {
     try {

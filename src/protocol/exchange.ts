@@ -2,12 +2,11 @@ import { InternalError, MachineError, OffloadError, ProtocolError } from '../err
 import { ByteFeed, type Decoding } from '../wire/byte-feed.js'
 import { encodeString } from '../wire/encode.js'
 import type { ByteChannel } from './byte-channel.js'
+import type { Consumer } from './consumer.js'
 import { DaemonError } from './daemon-error.js'
-import { type FrameSink, turn } from './frames.js'
+import { turn } from './frames.js'
+import { GatheredFrames } from './gathered-frames.js'
 import { SourceReader } from './source-reader.js'
-
-/** Takes bytes; the daemon is not read from while it is busy. */
-export type Consumer = (bytes: Uint8Array) => void | Promise<void>
 
 export interface Request<T> {
   /** What it is called in errors: `adding the derivation`. */
@@ -23,8 +22,6 @@ export interface Request<T> {
   /** For the answers to READ frames; without it they are an error. */
   readonly source?: AsyncIterable<Uint8Array> | undefined
 }
-
-const logTailLength = 4096
 
 /**
  * Strict request and reply over a channel. The daemon takes any byte that arrives while it works for a broken or vanished client, so nothing is
@@ -68,7 +65,11 @@ export class Exchange {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    this.#failure ??= new MachineError({ code: 'daemon-connection-closed', step: this.#running ?? 'talking to the daemon', problem: 'we closed the connection' })
+    this.#failure ??= new MachineError({
+      code: 'daemon-connection-closed',
+      step: this.#running ?? 'talking to the daemon',
+      problem: 'we closed the connection',
+    })
     this.#release(this.#failure)
   }
 
@@ -76,7 +77,12 @@ export class Exchange {
     if (this.#running !== undefined) throw new InternalError(`${step} while ${this.#running}: one request at a time`)
     if (this.#failure !== undefined) {
       if (this.#signal?.aborted === true) throw this.#failure
-      throw new MachineError({ code: 'daemon-connection-closed', step, problem: 'the connection to the daemon has ended already', cause: this.#failure })
+      throw new MachineError({
+        code: 'daemon-connection-closed',
+        step,
+        problem: 'the connection to the daemon has ended already',
+        cause: this.#failure,
+      })
     }
     if (this.#feed.available > 0) throw this.#break(this.#feed.fail('the daemon spoke unasked'), step)
     this.#running = step
@@ -154,56 +160,6 @@ export class Exchange {
   }
 }
 
-/** What a run of the frame grammar brought, until it is handed over: many small frames make one delivery. */
-class GatheredFrames implements FrameSink {
-  #log: Buffer[] = []
-  #data: Buffer[] = []
-  #tail = Buffer.alloc(0)
-
-  constructor(private readonly to: { readonly onLog?: Consumer | undefined; readonly onData?: Consumer | undefined }) {}
-
-  get logTail(): string {
-    return this.#tail.toString('utf8')
-  }
-
-  log(piece: Buffer): void {
-    this.#log.push(piece)
-  }
-
-  data(piece: Buffer): void {
-    this.#data.push(piece)
-  }
-
-  /** The next delivery under way, undefined if all is handed over. */
-  next(): Promise<void> | undefined {
-    if (this.#log.length > 0) {
-      const log = merge(this.#log)
-      this.#log = []
-      this.#tail = Buffer.concat([this.#tail, log.subarray(-logTailLength)]).subarray(-logTailLength)
-      return deliver(this.to.onLog, log)
-    }
-    if (this.#data.length > 0) {
-      const { onData } = this.to
-      if (onData === undefined) {
-        throw new ProtocolError({ code: 'malformed-data', step: 'reading an answer of the daemon', problem: 'the daemon sends data nobody asked for' })
-      }
-      const data = merge(this.#data)
-      this.#data = []
-      return deliver(onData, data)
-    }
-    return undefined
-  }
-}
-
-async function deliver(consumer: Consumer | undefined, bytes: Uint8Array): Promise<void> {
-  await consumer?.(bytes)
-}
-
-function merge(pieces: readonly Buffer[]): Buffer {
-  const [first] = pieces
-  return pieces.length === 1 && first !== undefined ? first : Buffer.concat(pieces)
-}
-
 /** What a channel that is not one of ours rejects with; kept apart from errors of consumers and sources, which are passed on as they are. */
 class BrokenChannel extends Error {}
 
@@ -218,7 +174,8 @@ function translate(error: unknown, step: string): Error {
   if (error instanceof ProtocolError && error.code === 'truncated-data') {
     return new MachineError({ ...lost, problem: 'the daemon closed the connection before it had answered', cause: error })
   }
-  if (error instanceof BrokenChannel) return new MachineError({ ...lost, problem: `the connection to the daemon broke: ${error.message}`, cause: error.cause })
+  if (error instanceof BrokenChannel)
+    return new MachineError({ ...lost, problem: `the connection to the daemon broke: ${error.message}`, cause: error.cause })
   return error instanceof Error ? error : new InternalError(`${step}: something that is no error was thrown`, error)
 }
 

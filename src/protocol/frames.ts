@@ -55,7 +55,7 @@ export function* turn(feed: ByteFeed, sink: FrameSink): Decoding<Turn> {
 /** A string, passed on piece by piece. */
 function* pieces(feed: ByteFeed, pass: (piece: Buffer) => void): Decoding<void> {
   const length = yield* integer(feed, ceilings.frame, 'length of a frame')
-  for (let left = length; left > 0; ) {
+  for (let left = length; left > 0;) {
     if (feed.available === 0) yield* feed.need(1)
     const piece = feed.takeSome(left)
     left -= piece.length

@@ -12,8 +12,8 @@ export interface Place {
 }
 
 /**
- * Puts the machine and the step on an error that came from below, and gives the daemon's refusals their meaning. Anything that is not ours, such as the
- * reason of an abort, is passed on as it is.
+ * Puts the machine and the step on an error that came from below, and gives the daemon's refusals their meaning. Anything that is not ours, such as
+ * the reason of an abort, is passed on as it is.
  */
 export function atMachine(error: unknown, place: Place): unknown {
   if (error instanceof DaemonError) return refusal(error, place)
@@ -37,8 +37,14 @@ type Meaning = (report: FailureReport, error: DaemonError) => OffloadError
 /** What the texts mean, word for word the same from Guix 1.2.0 to 1.5.0 unless the pattern says otherwise. The first that matches counts. */
 const meanings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
   [/unauthorized public key/, keyNotAuthorized],
-  [/invalid signature|error: corrupt signature/, (report) => new TrustError({ ...report, code: 'signature-refused', problem: 'our signature on an item does not verify there' })],
-  [/signed hash doesn't match/, (report) => new TrustError({ ...report, code: 'signature-refused', problem: 'an item arrived there with other contents than we signed' })],
+  [
+    /invalid signature|error: corrupt signature/,
+    (report) => new TrustError({ ...report, code: 'signature-refused', problem: 'our signature on an item does not verify there' }),
+  ],
+  [
+    /signed hash doesn't match/,
+    (report) => new TrustError({ ...report, code: 'signature-refused', problem: 'an item arrived there with other contents than we signed' }),
+  ],
   [/lacks a signature/, (report) => new TrustError({ ...report, code: 'signature-refused' })],
   [
     /No space left on device|disk is full|Disk quota exceeded/,
@@ -49,20 +55,35 @@ const meanings: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
   [/database is (locked|busy)/, (report) => new MachineError({ ...report, code: 'database-busy' }, 'later')],
   [
     /unable to start any build/,
-    (report) => new MachineError({ ...report, code: 'builds-disabled', cure: 'Its guix-daemon runs with --max-jobs=0: allow builds there or take the machine off the list' }),
+    (report) =>
+      new MachineError({
+        ...report,
+        code: 'builds-disabled',
+        cure: 'Its guix-daemon runs with --max-jobs=0: allow builds there or take the machine off the list',
+      }),
   ],
-  [/cannot build missing derivation|dependencies couldn't be built/, (report) => new MachineError({ ...report, code: 'inputs-missing' })],
   // Guix 1.5.0 prints the placeholder itself, `path `%1%' is not valid`; 1.2.0 uses typographic quotes.
-  [/^path .* is not valid/, (report) => new MachineError({ ...report, code: 'reference-missing' })],
+  [/^path .* is not valid$/, (report) => new MachineError({ ...report, code: 'reference-missing' })],
+]
+
+/** For builds, whose error says no more than that they failed. Whole lines only: the rest of the log is the builder's, which may print anything. */
+const meaningsOfLog: readonly (readonly [pattern: RegExp, meaning: Meaning])[] = [
+  [
+    /^cannot build (missing derivation [`‘].*['’]|derivation [`‘].*['’]: \d+ dependencies couldn't be built)$/m,
+    (report) => new MachineError({ ...report, code: 'inputs-missing' }),
+  ],
 ]
 
 function refusal(error: DaemonError, place: Place): OffloadError {
-  const report: FailureReport = { ...error.report, machine: place.machine, step: place.step ?? error.report.step, subject: place.subject, cause: error }
-  for (const text of [error.text, error.logTail]) {
-    const found = meanings.find(([pattern]) => pattern.test(text))
-    if (found !== undefined) return found[1](report, error)
+  const report: FailureReport = {
+    ...error.report,
+    machine: place.machine,
+    step: place.step ?? error.report.step,
+    subject: place.subject,
+    cause: error,
   }
-  return new MachineError({ ...report, code: 'daemon-refused' })
+  const found = meanings.find(([pattern]) => pattern.test(error.text)) ?? meaningsOfLog.find(([pattern]) => pattern.test(error.logTail))
+  return found?.[1](report, error) ?? new MachineError({ ...report, code: 'daemon-refused' })
 }
 
 function keyNotAuthorized(report: FailureReport, error: DaemonError): TrustError {
@@ -72,6 +93,8 @@ function keyNotAuthorized(report: FailureReport, error: DaemonError): TrustError
     code: 'signing-key-not-authorized',
     problem: 'the machine does not accept what we sign',
     seen: `our key ${key}`,
-    cure: `On ${report.machine ?? 'the machine'}, as root, run: guix archive --authorize < signing-key.pub, with this machine's /etc/guix/signing-key.pub`,
+    cure:
+      `On ${report.machine ?? 'the machine'}, as root, run: guix archive --authorize < signing-key.pub, ` +
+      "with this machine's /etc/guix/signing-key.pub",
   })
 }

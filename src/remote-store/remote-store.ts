@@ -1,4 +1,4 @@
-import type { Consumer } from '../protocol/exchange.js'
+import type { Consumer } from '../protocol/consumer.js'
 
 /** How a derivation is to be built there. */
 export interface BuildOptions {
@@ -38,22 +38,23 @@ export interface RemoteStore {
   /**
    * Imports a bundle, which is pulled no faster than it is taken there.
    * @returns the store paths imported
-   * @throws OffloadFailure of kind trust: `signing-key-not-authorized` (our key is not in the acl there), `signature-refused`; of kind machine: `disk-full`,
-   * `reference-missing`, `import-refused`
+   * @throws OffloadFailure of kind trust: `signing-key-not-authorized` (our key is not in the acl there), `signature-refused`; of kind machine:
+   * `disk-full`, `reference-missing`, `daemon-refused`
    */
   importBundle(bundle: AsyncIterable<Uint8Array>): Promise<string[]>
 
   /**
    * Builds one derivation.
    * @param onLog gets what the builder prints, byte for byte; the daemon waits while it is busy
-   * @throws BuildError `build-failed` (status 100), `build-timed-out` (status 101); of kind machine: `build-users-exhausted` (to be tried again later), `disk-full`,
-   * `builds-disabled`, `build-not-done`
+   * @throws BuildError `build-failed` (status 100), `build-timed-out` (status 101); of kind machine: `build-users-exhausted`, `disk-full` (both to be
+   * tried again later), `builder-killed`, `builds-disabled`, `inputs-missing`, `daemon-refused`
    */
   build(derivation: string, options: BuildOptions, onLog: Consumer): Promise<void>
 
   /**
-   * Streams one member of a bundle: archive, trailer, signature, without the 1 that introduces it. Nothing is read from the machine while `onData` is busy.
-   * @throws OffloadFailure `export-refused`
+   * Streams one member of a bundle: archive, trailer, signature, without the 1 that introduces it. Nothing is read from the machine while `onData`
+   * is busy. May not run beside {@link RemoteStore.build}.
+   * @throws OffloadFailure `daemon-refused`; what `onData` throws
    */
   exportItem(path: string, onData: Consumer): Promise<void>
 

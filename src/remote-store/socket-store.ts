@@ -1,17 +1,28 @@
 import { MachineError } from '../errors/offload-error.js'
 import type { BuildMachine, Connection } from '../plugin-api/index.js'
 import { DaemonSession } from '../protocol/daemon-session.js'
-import type { Consumer } from '../protocol/exchange.js'
+import type { Consumer } from '../protocol/consumer.js'
 import { atMachine, type Place } from './at-machine.js'
 import { daemonOptions } from './daemon-options.js'
 import { DuplexChannel } from './duplex-channel.js'
 import type { BuildOptions, RemoteStore } from './remote-store.js'
+import { StallGuard } from './stall-guard.js'
 
 export interface SocketStoreOptions {
   /** Ends everything: its reason is what running methods reject with. */
   readonly signal: AbortSignal
   /** What the daemon logs beside a build. */
   readonly onLog?: Consumer | undefined
+  /** Milliseconds without a byte after which a request other than a build is given up; undefined: never. */
+  readonly stallMs?: number | undefined
+}
+
+/** The daemon there ends a build that is silent or takes too long; if it has not done so this much later, it hangs itself. */
+const verdictGraceMs = 60_000
+
+interface GuardedSession {
+  readonly session: DaemonSession
+  readonly guard: StallGuard
 }
 
 /** Protecting items costs a round trip each; no more time than this is spent on it. */
@@ -28,6 +39,7 @@ export class SocketStore implements RemoteStore {
   readonly #connection: Connection
   readonly #options: SocketStoreOptions
   readonly #main: DaemonSession
+  readonly #mainGuard: StallGuard
   /** Set once the second session has signed something. */
   #signer: DaemonSession | undefined
   #warmUp: Promise<void> | undefined
@@ -36,15 +48,16 @@ export class SocketStore implements RemoteStore {
   /** The first session has its own signing agent: it was needed to check what we imported. */
   #mainSigns = false
 
-  private constructor(connection: Connection, options: SocketStoreOptions, main: DaemonSession) {
+  private constructor(connection: Connection, options: SocketStoreOptions, main: GuardedSession) {
     this.#connection = connection
     this.#options = options
-    this.#main = main
+    this.#main = main.session
+    this.#mainGuard = main.guard
   }
 
   /**
-   * @throws OffloadFailure what {@link Connection.openSocket} throws, `socket-unavailable` when the transport cannot open sockets, `unsupported-protocol-version`,
-   * `malformed-data` when something else than a guix-daemon answers
+   * @throws OffloadFailure what {@link Connection.openSocket} throws, `socket-unavailable` when the transport cannot open sockets,
+   * `unsupported-protocol-version`, `malformed-data` when something else than a guix-daemon answers
    */
   static async open(connection: Connection, options: SocketStoreOptions): Promise<SocketStore> {
     return new SocketStore(connection, options, await openSession(connection, options))
@@ -79,7 +92,15 @@ export class SocketStore implements RemoteStore {
 
   async build(derivation: string, options: BuildOptions, onLog: Consumer): Promise<void> {
     await this.#at({}, this.#main.setOptions(daemonOptions(options)))
-    await this.#at({ step: 'building', subject: derivation }, this.#main.buildPaths(derivation, onLog))
+    const guard = this.#mainGuard
+    guard.limitMs = options.maxSilentTime > 0 ? options.maxSilentTime * 1000 + verdictGraceMs : undefined
+    const timer = options.timeout > 0 ? setTimeout(() => guard.fail(this.#overdue(options.timeout)), options.timeout * 1000 + verdictGraceMs) : undefined
+    try {
+      await this.#at({ step: 'building', subject: derivation }, this.#main.buildPaths(derivation, onLog))
+    } finally {
+      clearTimeout(timer)
+      guard.limitMs = this.#options.stallMs
+    }
   }
 
   async exportItem(path: string, onData: Consumer): Promise<void> {
@@ -113,13 +134,20 @@ export class SocketStore implements RemoteStore {
     let session: DaemonSession | undefined
     try {
       const signal = AbortSignal.any([this.#options.signal, this.#closing.signal])
-      session = await openSession(this.#connection, { ...this.#options, signal })
+      session = (await openSession(this.#connection, { ...this.#options, signal })).session
       this.#signer = session
       await session.exportPath(path, () => undefined)
     } catch {
       session?.close()
       this.#signer = undefined
     }
+  }
+
+  #overdue(timeout: number): MachineError {
+    return new MachineError({
+      code: 'daemon-stalled', machine: label(this.#connection.machine), step: 'building',
+      problem: `the build should have been ended after ${timeout} s, and the daemon there has not done so`, cure: 'See to guix-daemon there',
+    })
   }
 
   async #at<T>(place: Omit<Place, 'machine'>, work: Promise<T>): Promise<T> {
@@ -151,7 +179,7 @@ class WatchedSource implements AsyncIterable<Uint8Array> {
   }
 }
 
-async function openSession(connection: Connection, options: SocketStoreOptions): Promise<DaemonSession> {
+async function openSession(connection: Connection, options: SocketStoreOptions): Promise<GuardedSession> {
   const { machine } = connection
   const place = { machine: label(machine), step: 'reaching its guix-daemon', subject: machine.daemonSocket }
   if (connection.openSocket === undefined) {
@@ -159,7 +187,8 @@ async function openSession(connection: Connection, options: SocketStoreOptions):
   }
   try {
     const stream = await connection.openSocket(machine.daemonSocket, { signal: options.signal })
-    return await DaemonSession.open(new DuplexChannel(stream), { signal: options.signal, onLog: options.onLog })
+    const guard = new StallGuard(new DuplexChannel(stream), place.machine, options.stallMs)
+    return { guard, session: await DaemonSession.open(guard, { signal: options.signal, onLog: options.onLog }) }
   } catch (error) {
     throw atMachine(error, place)
   }

@@ -57,7 +57,10 @@ export const conversations: readonly Conversation[] = [
   simple('addTempRoot', join(int(11), str(item)), int(1), (session) => session.addTempRoot(item), undefined),
   {
     name: 'exportPath',
-    steps: [{ expect: join(int(16), str(item), int(1)) }, { send: join(write('some '), next('exporting\n'), write('bytes and more'), last(), int(1)) }],
+    steps: [
+      { expect: join(int(16), str(item), int(1)) },
+      { send: join(write('some '), next('exporting\n'), write('bytes and more'), last(), int(1)) },
+    ],
     run: async (session) => {
       const data = collector()
       await session.exportPath(item, data.onBytes)
@@ -71,7 +74,11 @@ export const conversations: readonly Conversation[] = [
       {
         expect: join(
           ...[0, 0, 1, 0, 0, 0, 0, 0, 1].map((value, index) => (index === 0 ? join(int(19), int(value)) : int(value))),
-          int(2), str('build-timeout'), str('7'), str('build-cores'), str('2'),
+          int(2),
+          str('build-timeout'),
+          str('7'),
+          str('build-cores'),
+          str('2'),
         ),
       },
       { send: last() },
@@ -110,7 +117,9 @@ export const conversations: readonly Conversation[] = [
     run: (session) => session.importPaths(chunks(Buffer.from('The bundle, all of it.'), 4)),
     result: [item],
   },
-  simple('queryValidPaths', join(int(31), list([item, derivation])), list([derivation]), (session) => session.queryValidPaths([item, derivation]), [derivation]),
+  simple('queryValidPaths', join(int(31), list([item, derivation])), list([derivation]), (session) => session.queryValidPaths([item, derivation]), [
+    derivation,
+  ]),
   simple(
     'querySubstitutablePaths',
     join(int(32), list([item, derivation])),

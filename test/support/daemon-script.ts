@@ -42,11 +42,13 @@ export type Step =
 export const greeted = (version?: number): Step[] => [{ expect: hello }, { send: helloBack(version) }]
 
 /** Cuts bytes in pieces of `size`. */
-export const every = (size: number) => (bytes: Uint8Array): Uint8Array[] => {
-  const pieces: Uint8Array[] = []
-  for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.subarray(at, at + size))
-  return pieces
-}
+export const every =
+  (size: number) =>
+  (bytes: Uint8Array): Uint8Array[] => {
+    const pieces: Uint8Array[] = []
+    for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.subarray(at, at + size))
+    return pieces
+  }
 
 export class ScriptedDaemon implements ByteChannel {
   readonly #steps: Step[]
@@ -102,7 +104,8 @@ export class ScriptedDaemon implements ByteChannel {
       step.answer(this.#arrived.subarray(8, 8 + length))
     } else {
       if (this.#arrived.length < step.expect.length) return
-      if (!this.#arrived.equals(step.expect)) throw new Error(`unexpected request:\n${this.#arrived.toString('hex')}\nnot\n${Buffer.from(step.expect).toString('hex')}`)
+      if (!this.#arrived.equals(step.expect))
+        throw new Error(`unexpected request:\n${this.#arrived.toString('hex')}\nnot\n${Buffer.from(step.expect).toString('hex')}`)
     }
     this.#arrived = Buffer.alloc(0)
     this.#steps.shift()

@@ -44,6 +44,23 @@ export class Farm implements AsyncDisposable {
   }
 }
 
+export interface HookWrapper {
+  /** Shell, run at every start of the hook. */
+  readonly before?: string
+  readonly nodeOptions?: readonly string[]
+}
+
+/** Makes a master of a machine that was brought up with `hook: hookInMachine`. Takes effect at the hook's next start. */
+export const installHook = (machine: Machine, { before = '', nodeOptions = [] }: HookWrapper = {}) => {
+  const lines = [
+    '#!/bin/sh',
+    '[ "$1" = offload ] || exec /usr/bin/guix "$@"',
+    before,
+    `exec ${[nodeInMachine, ...nodeOptions, `${checkoutInMachine}/bin/run.js`].join(' ')} "$@"`,
+  ]
+  return machine.writeFile(hookInMachine, `${lines.join('\n')}\n`, 0o755)
+}
+
 export async function startFarm({ name = 'farm', master: masterOptions = {}, builders: builderOptions, fields = {} }: FarmOptions): Promise<Farm> {
   const bed = await TestBed.up({ name })
   try {
@@ -51,7 +68,7 @@ export async function startFarm({ name = 'farm', master: masterOptions = {}, bui
       bed.machine({ name: 'master', maxJobs: 0, hook: hookInMachine, ...masterOptions }),
       ...builderOptions.map(({ fields: _fields, ...options }) => bed.machine({ daemon: 'root', sshd: true, ...options })),
     ])
-    await master.writeFile(hookInMachine, `#!/bin/sh\n[ "$1" = offload ] && exec ${nodeInMachine} ${checkoutInMachine}/bin/run.js "$@"\nexec /usr/bin/guix "$@"\n`, 0o755)
+    await installHook(master)
     // One after another: each rewrites the master's acl.
     for (const builder of builders) await bed.authorize(master, builder)
     await writeMachinesScm(master, builders.map((builder, index) => [builder, builderOptions[index]?.fields ?? {}] as const), fields)

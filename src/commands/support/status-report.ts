@@ -46,7 +46,9 @@ function conditionJson({ condition }: MachineStatus) {
 }
 
 function conditionLines(condition: MachineCondition): string[] {
-  const transport = Object.entries(condition.transport).map(([name, value]) => `${name} ${value}`)
+  // What people look for first; the rest, keys and addresses, is in --json.
+  const { server, cipher, compression } = condition.transport
+  const transport = [server, cipher, compression === undefined ? undefined : `compression ${compression}`].filter((part) => part !== undefined)
   return [
     `  kernel: ${condition.kernel}`,
     `  architecture: ${condition.architecture}`,
@@ -58,7 +60,7 @@ function conditionLines(condition: MachineCondition): string[] {
   ]
 }
 
-const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB']
+const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB']
 
 /** Whole numbers of the largest unit that the size exceeds, as Guix writes them. */
 export function humanSize(bytes: number): string {

@@ -34,13 +34,18 @@ const options = (settings: Record<string, string> = {}): Parameters<DaemonSessio
   settings: { 'build-max-silent-time': '0', 'build-timeout': '0', ...settings },
 })
 
-const build = (name: string, settings?: Record<string, string>): Operation => async (session, { facts }, log) => {
-  await session.setOptions(options(settings))
-  await session.buildPaths(fact(facts, name).drv, log)
-  return 'built'
-}
+const build =
+  (name: string, settings?: Record<string, string>): Operation =>
+  async (session, { facts }, log) => {
+    await session.setOptions(options(settings))
+    await session.buildPaths(fact(facts, name).drv, log)
+    return 'built'
+  }
 
-const importing = (choose: (material: Material) => Buffer): Operation => (session, material) => session.importPaths(inChunks(choose(material)))
+const importing =
+  (choose: (material: Material) => Buffer): Operation =>
+  (session, material) =>
+    session.importPaths(inChunks(choose(material)))
 const nowhere = '/gnu/store/00000000000000000000000000000000-nowhere'
 
 export const textName = 'recorded-text'

@@ -31,6 +31,12 @@ describe('reference order', () => {
     expect(inReferenceOrder(chain.toReversed()).map(({ path }) => path)).toEqual(chain.map(({ path }) => path))
   })
 
+  it('puts a derivation before what it made, though nothing refers to it', () => {
+    const paths = ['/gnu/store/made', '/gnu/store/tools', '/gnu/store/made.drv']
+    const [made, tools, derivation] = [item(paths[0] ?? '', []), item(paths[1] ?? '', []), item(paths[2] ?? '', [paths[1] ?? ''])]
+    expect(inReferenceOrder([made, tools, derivation])).toEqual([tools, derivation, made])
+  })
+
   it('ignores references to what is not sent', () => {
     expect(inReferenceOrder([item('/gnu/store/a', ['/gnu/store/elsewhere'])])).toHaveLength(1)
   })

@@ -38,7 +38,12 @@ describe('buildVerdict', () => {
   })
 
   it.each<[string, number, string, string]>([
-    ['a full disk', 1, `builder for \`${drv}' failed with exit code 1\nnote: build failure may have been caused by lack of free disk space\n`, 'disk-full'],
+    [
+      'a full disk',
+      1,
+      `builder for \`${drv}' failed with exit code 1\nnote: build failure may have been caused by lack of free disk space\n`,
+      'disk-full',
+    ],
     ['a killed builder', 100, `builder for \`${drv}' failed due to signal 9 (Killed)\n`, 'builder-killed'],
     ['a missing derivation', 1, `cannot build missing derivation \`${drv}'\n`, 'daemon-error'],
     ["another derivation's failure", 1, "builder for `/gnu/store/0-dependency.drv' failed with exit code 1\n", 'daemon-error'],

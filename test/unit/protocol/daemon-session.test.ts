@@ -4,7 +4,23 @@ import { InternalError, MachineError, ProtocolError } from '../../../src/errors/
 import { DaemonError } from '../../../src/protocol/daemon-error.js'
 import { DaemonSession } from '../../../src/protocol/daemon-session.js'
 import { chunks, conversations, type Conversation, derivation } from '../../support/conversations.js'
-import { error, every, greeted, hello, helloBack, int, join, last, list, next, read, ScriptedDaemon, type Step, str, write } from '../../support/daemon-script.js'
+import {
+  error,
+  every,
+  greeted,
+  hello,
+  helloBack,
+  int,
+  join,
+  last,
+  list,
+  next,
+  read,
+  ScriptedDaemon,
+  type Step,
+  str,
+  write,
+} from '../../support/daemon-script.js'
 
 const item = '/gnu/store/0123456789abcdfghijklmnpqrsvwxyz-item'
 
@@ -15,7 +31,10 @@ async function failure(work: Promise<unknown>): Promise<unknown> {
   )
 }
 
-async function converse(conversation: Conversation, split?: (bytes: Uint8Array) => Uint8Array[]): Promise<{ result: unknown; daemon: ScriptedDaemon }> {
+async function converse(
+  conversation: Conversation,
+  split?: (bytes: Uint8Array) => Uint8Array[],
+): Promise<{ result: unknown; daemon: ScriptedDaemon }> {
   const daemon = new ScriptedDaemon([...greeted(), ...conversation.steps], split)
   const session = await DaemonSession.open(daemon)
   return { result: await conversation.run(session), daemon }
@@ -89,7 +108,7 @@ describe.each(conversations)('$name', (conversation) => {
         let turn = 0
         const split = (bytes: Uint8Array): Uint8Array[] => {
           const pieces: Uint8Array[] = []
-          for (let at = 0; at < bytes.length; ) {
+          for (let at = 0; at < bytes.length;) {
             const size = sizes[turn++ % sizes.length] ?? 1
             pieces.push(bytes.subarray(at, at + size))
             at += size
@@ -106,7 +125,10 @@ describe.each(conversations)('$name', (conversation) => {
     for (let length = 0; length < sentBytes(conversation.steps); length += 1) {
       const daemon = new ScriptedDaemon([...greeted(), ...cut(conversation.steps, length), { end: true }])
       const session = await DaemonSession.open(daemon)
-      expect(await failure(conversation.run(session)), `cut after ${length} bytes`).toMatchObject({ fault: 'machine', code: 'daemon-connection-lost' })
+      expect(await failure(conversation.run(session)), `cut after ${length} bytes`).toMatchObject({
+        fault: 'machine',
+        code: 'daemon-connection-lost',
+      })
       expect(daemon.closed).toBe(true)
       expect(session.usable).toBe(false)
       expect(await failure(session.isValidPath(item))).toMatchObject({ code: 'daemon-connection-closed' })
@@ -171,7 +193,9 @@ describe('one request at a time', () => {
   })
 
   it('keeps the first of two errors', async () => {
-    const session = await DaemonSession.open(new ScriptedDaemon([...greeted(), { expect: int(27) }, { send: join(error('first', 1), error('second', 1)) }]))
+    const session = await DaemonSession.open(
+      new ScriptedDaemon([...greeted(), { expect: int(27) }, { send: join(error('first', 1), error('second', 1)) }]),
+    )
     expect(await failure(session.importPaths(chunks(Buffer.from('x'), 1)))).toMatchObject({ text: 'first' })
     const later = await failure(session.queryValidPaths([item]))
     expect(later).toMatchObject({ code: 'daemon-connection-closed', cause: { text: 'first' } })
@@ -237,7 +261,9 @@ describe('what a daemon must not do', () => {
   })
 
   it.each([2, 0])('answering %i where there is only 1', async (value) => {
-    const session = await DaemonSession.open(new ScriptedDaemon([...greeted(), { expect: join(int(11), str(item)) }, { send: join(last(), int(value)) }]))
+    const session = await DaemonSession.open(
+      new ScriptedDaemon([...greeted(), { expect: join(int(11), str(item)) }, { send: join(last(), int(value)) }]),
+    )
     expect(await failure(session.addTempRoot(item))).toMatchObject({ fault: 'protocol' })
   })
 

@@ -13,7 +13,9 @@ const exporting: Step = { expect: join(int(16), str(item), int(1)) }
 describe('data of an export', () => {
   it('is passed on in pieces when a frame is larger than what has arrived', async () => {
     const frame = Buffer.alloc(1024 * 1024, 'abcdefg')
-    const session = await DaemonSession.open(new ScriptedDaemon([...greeted(), exporting, { send: join(write(frame), last(), int(1)) }], every(16 * 1024)))
+    const session = await DaemonSession.open(
+      new ScriptedDaemon([...greeted(), exporting, { send: join(write(frame), last(), int(1)) }], every(16 * 1024)),
+    )
     const sizes: number[] = []
     const got: Buffer[] = []
     await session.exportPath(item, (bytes) => {
@@ -33,7 +35,10 @@ describe('data of an export', () => {
   })
 
   it('is not read while the consumer is busy', async () => {
-    const daemon = new ScriptedDaemon([...greeted(), exporting, { send: join(write(Buffer.alloc(4096)), write(Buffer.alloc(4096)), last(), int(1)) }], every(1024))
+    const daemon = new ScriptedDaemon(
+      [...greeted(), exporting, { send: join(write(Buffer.alloc(4096)), write(Buffer.alloc(4096)), last(), int(1)) }],
+      every(1024),
+    )
     const session = await DaemonSession.open(daemon)
     let release: (() => void) | undefined
     let deliveries = 0
@@ -46,7 +51,7 @@ describe('data of an export', () => {
     for (let count = 0; count < 20; count += 1) await turn()
     expect(daemon.reads).toBe(reads)
     expect(deliveries).toBe(1)
-    for (let finished = false; !finished; ) {
+    for (let finished = false; !finished;) {
       release?.()
       finished = await Promise.race([done.then(() => true), turn(false)])
     }
@@ -76,7 +81,10 @@ describe('data of an export', () => {
 describe('the log of a build', () => {
   it('holds the daemon back while its reader is busy', async () => {
     const lines = Array.from({ length: 50 }, (_, index) => next(`line ${index}\n`))
-    const daemon = new ScriptedDaemon([...greeted(), { expect: join(int(9), list([derivation]), int(0)) }, { send: join(...lines, last(), int(1)) }], every(32))
+    const daemon = new ScriptedDaemon(
+      [...greeted(), { expect: join(int(9), list([derivation]), int(0)) }, { send: join(...lines, last(), int(1)) }],
+      every(32),
+    )
     const session = await DaemonSession.open(daemon)
     let active = 0
     let text = ''
@@ -110,15 +118,20 @@ describe('answers to the daemon', () => {
 
   it('give no more than was asked for and nothing out of order', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 300 }), fc.integer({ min: 1, max: 50 }), fc.integer({ min: 1, max: 50 }), async (bytes, size, max) => {
-        const got: Buffer[] = []
-        const asked = Array.from({ length: Math.ceil(bytes.length / max) }, () => max)
-        const session = await DaemonSession.open(new ScriptedDaemon([...greeted(), ...importing(asked, got, join(last(), list([item])))], every(7)))
-        expect(await session.importPaths(chunks(bytes, size))).toEqual([item])
-        expect(Buffer.concat(got).equals(bytes)).toBe(true)
-        // Each answer is as full as it can be: a round trip is dear.
-        expect(got.slice(0, -1).every((answer) => answer.length === max)).toBe(true)
-      }),
+      fc.asyncProperty(
+        fc.uint8Array({ minLength: 1, maxLength: 300 }),
+        fc.integer({ min: 1, max: 50 }),
+        fc.integer({ min: 1, max: 50 }),
+        async (bytes, size, max) => {
+          const got: Buffer[] = []
+          const asked = Array.from({ length: Math.ceil(bytes.length / max) }, () => max)
+          const session = await DaemonSession.open(new ScriptedDaemon([...greeted(), ...importing(asked, got, join(last(), list([item])))], every(7)))
+          expect(await session.importPaths(chunks(bytes, size))).toEqual([item])
+          expect(Buffer.concat(got).equals(bytes)).toBe(true)
+          // Each answer is as full as it can be: a round trip is dear.
+          expect(got.slice(0, -1).every((answer) => answer.length === max)).toBe(true)
+        },
+      ),
       { numRuns: 100 },
     )
   })
@@ -126,7 +139,9 @@ describe('answers to the daemon', () => {
   it('are bounded, however much the daemon asks for', async () => {
     const got: Buffer[] = []
     const bundle = Buffer.alloc(3 * 1024 * 1024, 1)
-    const steps = importing([0, 0, 0], got, join(last(), list([item]))).map((step) => ('send' in step && step.send.length === 16 ? { send: read(2n ** 50n) } : step))
+    const steps = importing([0, 0, 0], got, join(last(), list([item]))).map((step) =>
+      'send' in step && step.send.length === 16 ? { send: read(2n ** 50n) } : step,
+    )
     const unchecked = steps.map((step) => ('answer' in step ? { answer: (data: Buffer) => void got.push(Buffer.from(data)) } : step))
     const session = await DaemonSession.open(new ScriptedDaemon([...greeted(), ...unchecked]))
     await session.importPaths(chunks(bundle, 64 * 1024))

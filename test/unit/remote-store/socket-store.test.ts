@@ -11,17 +11,27 @@ import { error, greeted, int, join, last, list, next, read, type Step, str, writ
 
 const item = (name: string): string => `/gnu/store/0123456789abcdfghijklmnpqrsvwxyz-${name}`
 
-const exported = (path: string, data: string): Step[] => [
-  { expect: join(int(16), str(path), int(1)) },
-  { send: join(write(data), last(), int(1)) },
-]
+const exported = (path: string, data: string): Step[] => [{ expect: join(int(16), str(path), int(1)) }, { send: join(write(data), last(), int(1)) }]
 const rooted = (path: string): Step[] => [{ expect: join(int(11), str(path)) }, { send: join(last(), int(1)) }]
 const importing: Step[] = [{ expect: int(27) }, { send: read(100) }, { answer: () => undefined }]
 const building: Step[] = [
   {
     expect: join(
-      int(19), int(0), int(0), int(1), int(0), int(0), int(0), int(0), int(0), int(1),
-      int(2), str('build-max-silent-time'), str('60'), str('build-timeout'), str('0'),
+      int(19),
+      int(0),
+      int(0),
+      int(1),
+      int(0),
+      int(0),
+      int(0),
+      int(0),
+      int(0),
+      int(1),
+      int(2),
+      str('build-max-silent-time'),
+      str('60'),
+      str('build-timeout'),
+      str('0'),
     ),
   },
   { send: last() },
@@ -42,8 +52,17 @@ afterEach(async () => {
 /** A connection whose sockets are local ones, after `path` or what `openSocket` does. */
 function connection(path: string, roundTripMs = 0.1, openSocket?: () => Promise<Duplex>): Connection {
   const machine: BuildMachine = {
-    name: 'builder', port: 2222, systems: ['x86_64-linux'], user: 'me', hostKey: 'ssh-ed25519 AAAA', daemonSocket: path, overloadThreshold: null,
-    parallelBuilds: 1, speed: 1, features: [], source: 'test',
+    name: 'builder',
+    port: 2222,
+    systems: ['x86_64-linux'],
+    user: 'me',
+    hostKey: 'ssh-ed25519 AAAA',
+    daemonSocket: path,
+    overloadThreshold: null,
+    parallelBuilds: 1,
+    speed: 1,
+    features: [],
+    source: 'test',
   }
   const open = async (): Promise<Duplex> => {
     const stream = createConnection({ path, allowHalfOpen: true })
@@ -51,7 +70,10 @@ function connection(path: string, roundTripMs = 0.1, openSocket?: () => Promise<
     return stream
   }
   return {
-    machine, roundTripMs, details: {}, closed: Promise.resolve(undefined),
+    machine,
+    roundTripMs,
+    details: {},
+    closed: Promise.resolve(undefined),
     exec: () => Promise.reject(new Error('this connection runs no commands')),
     openSocket: openSocket ?? open,
     close: () => Promise.resolve(),
@@ -98,17 +120,26 @@ describe('SocketStore', () => {
   })
 
   it('warms up signing on a second connection while it builds, and exports over that', async () => {
-    const remote = await storeWith([...building, { send: join(last(), int(1)) }], [...exported(derivation, 'derivation'), ...exported(item('out'), 'archive')])
+    const remote = await storeWith(
+      [...building, { send: join(last(), int(1)) }],
+      [...exported(derivation, 'derivation'), ...exported(item('out'), 'archive')],
+    )
     const building2 = remote.build(derivation, options, () => undefined)
     await Promise.all([remote.warmUpSigning(derivation), building2])
     const data = collector()
     await remote.exportItem(item('out'), data.onBytes)
     expect(data.text()).toBe('archive')
-    expect(socket?.daemons.map((daemon) => [daemon.finished, daemon.closed])).toEqual([[true, false], [true, false]])
+    expect(socket?.daemons.map((daemon) => [daemon.finished, daemon.closed])).toEqual([
+      [true, false],
+      [true, false],
+    ])
   })
 
   it('exports over the first connection when the second does not work out', async () => {
-    const remote = await storeWith(exported(item('out'), 'archive'), [{ expect: join(int(16), str(derivation), int(1)) }, { send: error('no agent', 1) }])
+    const remote = await storeWith(exported(item('out'), 'archive'), [
+      { expect: join(int(16), str(derivation), int(1)) },
+      { send: error('no agent', 1) },
+    ])
     await remote.warmUpSigning(derivation)
     const data = collector()
     await remote.exportItem(item('out'), data.onBytes)
@@ -167,7 +198,9 @@ describe('errors of a SocketStore', () => {
 
   it('says how to have our key accepted', async () => {
     const remote = await storeWith([...importing, { send: error('unauthorized public key: (public-key (ecc (q #00#)))', 1) }])
-    await expect(remote.importBundle(chunks(Buffer.from('bundle'), 6))).rejects.toThrow('On builder:2222, as root, run: guix archive --authorize < signing-key.pub')
+    await expect(remote.importBundle(chunks(Buffer.from('bundle'), 6))).rejects.toThrow(
+      'On builder:2222, as root, run: guix archive --authorize < signing-key.pub',
+    )
   })
 
   it.each<[string, number, string, object]>([
@@ -175,7 +208,12 @@ describe('errors of a SocketStore', () => {
     [`build of \`${derivation}' failed`, 101, 'build-timed-out', { fault: 'build', status: 101, report: place }],
     ['all build users are currently in use; consider creating additional users', 1, 'build-users-exhausted', { fault: 'machine', retry: 'later' }],
     ["unable to start any build; either increase `--max-jobs' or enable distributed builds", 1, 'builds-disabled', { fault: 'machine' }],
-    ['something new', 1, 'daemon-refused', { fault: 'machine', retry: 'other-machine', report: { ...place, step: 'building', problem: 'something new' } }],
+    [
+      'something new',
+      1,
+      'daemon-refused',
+      { fault: 'machine', retry: 'other-machine', report: { ...place, step: 'building', problem: 'something new' } },
+    ],
   ])('build: %s (%i)', async (text, status, code, expected) => {
     const remote = await storeWith([...building, { send: error(text, status) }])
     await expect(remote.build(derivation, options, () => undefined)).rejects.toMatchObject({ code, ...expected })
@@ -187,13 +225,19 @@ describe('errors of a SocketStore', () => {
     await expect(remote.build(derivation, options, () => undefined)).rejects.toMatchObject({ code: 'inputs-missing', report: place })
   })
 
+  it('build: what the builder prints does not', async () => {
+    const log = next("dd: No space left on device\nunauthorized public key\nerror: cannot build missing derivation `/gnu/store/x'\n")
+    const remote = await storeWith([...building, { send: join(log, error(`build of \`${derivation}' failed`, 1)) }])
+    await expect(remote.build(derivation, options, () => undefined)).rejects.toMatchObject({ code: 'daemon-refused' })
+  })
+
   it('a connection that ends names machine and step', async () => {
     const remote = await storeWith([...building, { send: next('half a log') }, { end: true }])
     const report = { ...place, step: 'building', subject: derivation }
     await expect(remote.build(derivation, options, () => undefined)).rejects.toMatchObject({ code: 'daemon-connection-lost', report })
   })
 
-  it("what fails in our own store is not put down to the machine", async () => {
+  it('what fails in our own store is not put down to the machine', async () => {
     const own = new MachineError({ code: 'item-not-valid', step: 'reading an item', problem: 'gone' }, 'never')
     const remote = await storeWith(importing)
     const bundle = async function* (): AsyncGenerator<Uint8Array> {
@@ -205,8 +249,18 @@ describe('errors of a SocketStore', () => {
 
   it('a transport without sockets is no use', async () => {
     const { machine, roundTripMs, details, closed, ...methods } = connection('/nowhere')
-    const bare: Connection = { machine, roundTripMs, details, closed, exec: () => methods.exec([], { signal: AbortSignal.abort() }), close: () => Promise.resolve() }
-    await expect(SocketStore.open(bare, { signal: new AbortController().signal })).rejects.toMatchObject({ code: 'socket-unavailable', report: place })
+    const bare: Connection = {
+      machine,
+      roundTripMs,
+      details,
+      closed,
+      exec: () => methods.exec([], { signal: AbortSignal.abort() }),
+      close: () => Promise.resolve(),
+    }
+    await expect(SocketStore.open(bare, { signal: new AbortController().signal })).rejects.toMatchObject({
+      code: 'socket-unavailable',
+      report: place,
+    })
   })
 
   it("a transport's own error passes unchanged", async () => {

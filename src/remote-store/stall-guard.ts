@@ -1,0 +1,69 @@
+import { MachineError } from '../errors/offload-error.js'
+import type { ByteChannel } from '../protocol/byte-channel.js'
+
+/**
+ * Gives up a channel on which nothing moves. The link below may be fine, its keep-alive answered, and the daemon at the other end hang all the same. Only waiting for the
+ * peer counts: while we are busy with what it sent, nothing is being waited for.
+ */
+export class StallGuard implements ByteChannel {
+  /** Milliseconds one wait may take; undefined: for ever. */
+  limitMs: number | undefined
+  readonly #channel: ByteChannel
+  readonly #machine: string
+  #failure: MachineError | undefined
+  #fail: ((error: MachineError) => void) | undefined
+
+  constructor(channel: ByteChannel, machine: string, limitMs: number | undefined) {
+    this.#channel = channel
+    this.#machine = machine
+    this.limitMs = limitMs
+  }
+
+  read(): Promise<Uint8Array | undefined> {
+    return this.#watched('nothing came', () => this.#channel.read())
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    return this.#watched('nothing was taken', () => this.#channel.write(bytes))
+  }
+
+  close(): void {
+    this.#channel.close()
+  }
+
+  /** Breaks the channel for a reason of the caller's. */
+  fail(error: MachineError): void {
+    this.#failure ??= error
+    this.#fail?.(this.#failure)
+    this.#channel.close()
+  }
+
+  async #watched<T>(what: string, wait: () => Promise<T>): Promise<T> {
+    if (this.#failure !== undefined) throw this.#failure
+    const { limitMs } = this
+    let timer: NodeJS.Timeout | undefined
+    const failed = new Promise<never>((_resolve, reject) => {
+      this.#fail = reject
+      if (limitMs === undefined) return
+      timer = setTimeout(() => {
+        this.fail(
+          new MachineError({
+            code: 'daemon-stalled',
+            machine: this.#machine,
+            step: 'waiting for its guix-daemon',
+            problem: `${what} for ${limitMs / 1000} s`,
+            cure: 'The daemon there may hang or wait for a garbage collection; raise timeouts.stall if it is only slow',
+          }),
+        )
+      }, limitMs)
+    })
+    try {
+      return await Promise.race([wait(), failed])
+    } catch (error) {
+      throw this.#failure ?? error
+    } finally {
+      clearTimeout(timer)
+      this.#fail = undefined
+    }
+  }
+}
