@@ -8,10 +8,10 @@ const alias = { 'guix-offload/plugin-api': fileURLToPath(new URL('../src/plugin-
  * `unit` and `golden` run in seconds and touch nothing outside a temporary folder; `testbed`, `cli`, `conformance` and `integration`
  * start real daemons and servers and need root on Debian.
  */
-const project = (name: string, timeout: number, fileParallelism: boolean) => ({
+const project = (name: string, timeout: number, fileParallelism: boolean, globalSetup: string[] = []) => ({
   root,
   resolve: { alias },
-  test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout: timeout, hookTimeout: timeout, fileParallelism, pool: 'forks' as const },
+  test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout: timeout, hookTimeout: timeout, fileParallelism, globalSetup, pool: 'forks' as const },
 })
 
 export default defineConfig({
@@ -19,7 +19,7 @@ export default defineConfig({
   test: {
     projects: [
       project('unit', 20_000, true),
-      project('cli', 60_000, true),
+      project('cli', 60_000, true, ['test/cli/build.ts']),
       project('conformance', 120_000, true),
       project('testbed', 600_000, false),
       project('integration', 600_000, true),

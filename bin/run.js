@@ -1,21 +1,18 @@
 #!/usr/bin/env node
 // Starts oclif. guix-daemon waits for this at every build: only what every command needs is imported here, by oclif's subpaths, since its main module loads
 // twice as much.
+import '../dist/plugin-host/complete-environment.js'
 import { handle } from '@oclif/core/handle'
 import { run } from '@oclif/core/run'
 import { settings } from '@oclif/core/settings'
 import { fileURLToPath } from 'node:url'
-import { completeEnvironment, inspectUserPlugins, userPluginFolder } from '../dist/plugin-host/user-plugins.js'
+import { inspectUserPlugins, userPluginFolder } from '../dist/plugin-host/user-plugins.js'
 
 // Otherwise oclif may look for TypeScript sources, or a development set-up, beside the program.
 settings.enableAutoTranspile = false
-completeEnvironment(process.env)
 
-const folder = userPluginFolder(process.env)
-const plugins = inspectUserPlugins(folder)
-if (typeof plugins === 'object') {
-  process.stderr.write(`guix-offload: warning: plugins in ${folder} are not used: ${plugins.untrusted} can be changed by others (chown it to root, chmod go-w)\n`)
-}
+const plugins = await inspectUserPlugins(userPluginFolder(process.env))
+if (typeof plugins === 'object') process.stderr.write(`guix-offload: warning: installed plugins are not used: ${plugins.refusal}\n`)
 try {
   await run(process.argv.slice(2), { root: fileURLToPath(new URL('..', import.meta.url)), devPlugins: false, userPlugins: plugins === 'trusted' })
   // A plugin that was given up may have left something open.

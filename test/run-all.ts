@@ -2,7 +2,7 @@
  * `npm test` and `.ci/run`: everything, from nothing. Installs the Debian packages that the suites need (saying which), builds, checks types and
  * lint, runs every suite, and ends with one line: `N passed, N failed`. With CI set a skipped test counts as a failure.
  */
-import { readFile, mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
@@ -66,11 +66,25 @@ async function suites(projects: readonly string[]): Promise<void> {
   }
 }
 
-await ensureHostTools()
-if (await check('build', 'npm', ['run', '--silent', 'build'])) {
-  await check('types of the tests', 'tsc', ['-p', 'test/tsconfig.json'])
-  await check('lint', 'npm', ['run', '--silent', 'lint'])
-  await suites(['unit', 'cli', 'conformance', 'testbed', 'integration'])
+/** Builds everything and packs it, once for all suites. */
+async function pack(): Promise<boolean> {
+  if (!(await check('build and pack', 'npm', ['pack', '--silent', '--pack-destination', scratch]))) return false
+  const [tarball] = await readdir(scratch)
+  if (tarball === undefined) return false
+  process.env['GUIX_OFFLOAD_TARBALL'] = join(scratch, tarball)
+  return true
+}
+
+const scratch = await mkdtemp(join(tmpdir(), 'guix-offload-test-'))
+try {
+  await ensureHostTools()
+  if (await pack()) {
+    await check('types of the tests', 'tsc', ['-p', 'test/tsconfig.json'])
+    await check('lint', 'npm', ['run', '--silent', 'lint'])
+    await suites(['unit', 'cli', 'conformance', 'testbed', 'integration'])
+  }
+} finally {
+  await rm(scratch, { recursive: true, force: true })
 }
 process.stdout.write(`\n${passed} passed, ${failed} failed\n`)
 process.exitCode = failed === 0 ? 0 : 1

@@ -1,3 +1,5 @@
+import type { Configuration } from '../config/configuration.js'
+import type { Environment } from '../config/environment.js'
 import type { HookArguments } from '../hook/arguments.js'
 import type { DaemonOutput } from '../hook/daemon-output.js'
 import type { HookOptions } from '../hook/run-hook.js'
@@ -6,8 +8,6 @@ import type { Contributions } from '../plugin-host/contributions.js'
 import type { ListMachines } from '../offload/list-machines.js'
 import type { StatusOfMachines } from '../offload/status-of-machines.js'
 import type { TestMachines } from '../offload/test-machines.js'
-import type { Configuration } from '../config/configuration.js'
-import type { Environment } from '../config/environment.js'
 import type { InjectionToken } from './injection.js'
 
 /** One process that guix-daemon has started. */

@@ -1,17 +1,8 @@
-import { statSync } from 'node:fs'
-import { userInfo } from 'node:os'
-import { dirname, join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { OffloadError } from '../errors/offload-error.js'
 
-type Environment = Record<string, string | undefined>
-
-/**
- * oclif asks the environment and passwd(5) for home folder and shell, and gives up where neither knows: guix-daemon's environment may be empty, and its user may have
- * no entry.
- */
-export function completeEnvironment(environment: Environment): void {
-  environment.SHELL ||= '/bin/sh'
-  environment.HOME ||= homeOfUser()
-}
+type Environment = Readonly<Record<string, string | undefined>>
 
 /** Where oclif keeps the plugins that somebody installed besides those of the package: as oclif finds it, `DATA_DIR` for `guix-offload`. */
 export function userPluginFolder(environment: Environment): string {
@@ -19,27 +10,18 @@ export function userPluginFolder(environment: Environment): string {
 }
 
 /**
- * Whether plugins may be loaded from that folder: they are code that runs as root or as guix-daemon's user, so nobody else may be able to write there.
- * @returns `absent` also if it may not be read, as under guix-daemon with another user's `HOME`; else the path that is open to others
+ * Whether plugins may be loaded from that folder: they are code that runs as root or as guix-daemon's user, so nobody else may be able to write there. A folder that
+ * may not be read, as under guix-daemon with another user's `HOME`, counts as absent.
  */
-export function inspectUserPlugins(folder: string): 'absent' | 'trusted' | { readonly untrusted: string } {
+export async function inspectUserPlugins(folder: string): Promise<'absent' | 'trusted' | { readonly refusal: string }> {
+  const file = join(folder, 'package.json')
+  if (!existsSync(file)) return 'absent'
+  const { checkTrusted } = await import('../config/trusted-file.js')
   try {
-    for (let path = join(folder, 'package.json'); ; path = dirname(path)) {
-      const { uid, mode } = statSync(path)
-      const owned = uid === 0 || uid === process.geteuid?.()
-      const sticky = (mode & 0o1000) !== 0
-      if (!owned || ((mode & 0o022) !== 0 && !sticky)) return { untrusted: path }
-      if (path === dirname(path)) return 'trusted'
-    }
-  } catch {
+    await checkTrusted(file, { step: 'looking for installed plugins' })
+    return 'trusted'
+  } catch (error) {
+    if (error instanceof OffloadError) return { refusal: error.message }
     return 'absent'
-  }
-}
-
-function homeOfUser(): string {
-  try {
-    return userInfo().homedir
-  } catch {
-    return '/nonexistent'
   }
 }

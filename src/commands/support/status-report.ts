@@ -58,7 +58,7 @@ function conditionLines(condition: MachineCondition): string[] {
   ]
 }
 
-const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB']
+const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB']
 
 /** Whole numbers of the largest unit that the size exceeds, as Guix writes them. */
 export function humanSize(bytes: number): string {

@@ -21,8 +21,9 @@ export function wrapper({ node, program, guix }: WrapperPrograms): OwnFile {
     content: (header) => [
       '#!/bin/sh',
       ...header,
-      `if [ "$1" = offload ] && [ -x ${quoted(node)} ] && [ -r ${quoted(program)} ]; then`,
-      `  exec ${quoted(node)} ${quoted(program)} "$@"`,
+      'if [ "$1" = offload ]; then',
+      `  if [ -x ${quoted(node)} ] && [ -r ${quoted(program)} ]; then exec ${quoted(node)} ${quoted(program)} "$@"; fi`,
+      `  printf '%s\\n' ${quoted(`guix-offload: ${program} or ${node} cannot be used; guix's own offload takes over`)} >&2`,
       'fi',
       `exec ${quoted(guix)} "$@"`,
       '',

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { daemonSocket as socketOf, LocalDaemon } from '../../../src/local-store/local-daemon.js'
+import { LocalDaemon } from '../../../src/local-store/local-daemon.js'
 import { collector } from '../../support/conversations.js'
 import { type DaemonSocket, daemonSocket } from '../../support/daemon-socket.js'
 import { error, greeted, int, join, last, list, type Step, str, write } from '../../support/daemon-script.js'
@@ -21,21 +21,6 @@ async function opened(...steps: Step[]): Promise<LocalDaemon> {
   daemon = await LocalDaemon.open(socket.path)
   return daemon
 }
-
-describe('the socket of the local daemon', () => {
-  it.each([
-    [undefined, '/var/guix/daemon-socket/socket'],
-    ['', '/var/guix/daemon-socket/socket'],
-    ['/run/guix/socket', '/run/guix/socket'],
-    ['file:///run/gu%20ix/socket', '/run/gu ix/socket'],
-  ])('%s is %s', (value, path) => {
-    expect(socketOf({ GUIX_DAEMON_SOCKET: value })).toBe(path)
-  })
-
-  it.each(['guix://host:1234', 'ssh://host', 'socket', 'file://host/socket'])('%s is refused', (value) => {
-    expect(() => socketOf({ GUIX_DAEMON_SOCKET: value })).toThrow(expect.objectContaining({ code: 'daemon-socket-unsupported', fault: 'configuration' }))
-  })
-})
 
 describe('LocalDaemon', () => {
   it('looks up, protects, asks and exports', async () => {

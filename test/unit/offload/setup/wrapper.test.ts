@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -37,11 +37,13 @@ describe('the wrapper', () => {
     expect(output(path, [])).toBe('guix|')
   })
 
-  it('hands offload to guix once we are gone', () => {
+  it('hands offload to guix once we are gone, and says so', () => {
     const programs = { node: program('node'), program: program('run.js'), guix: program('guix') }
     const path = written(programs)
     rmSync(programs.program)
-    expect(output(path, ['offload', 'x'])).toBe('guix|offload|x|')
+    const { stdout, stderr } = spawnSync(path, ['offload', 'x'], { env: {}, cwd: '/', encoding: 'utf8' })
+    expect(stdout).toBe('guix|offload|x|')
+    expect(stderr).toBe(`guix-offload: ${programs.program} or ${programs.node} cannot be used; guix's own offload takes over\n`)
   })
 
   it('replaces its process, so that the daemon\'s signals reach the hook', () => {

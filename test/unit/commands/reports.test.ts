@@ -1,0 +1,153 @@
+import { describe, expect, it } from 'vitest'
+import { listingComplete, listingWarnings } from '../../../src/commands/support/listing.js'
+import { machinesJson, machinesLines } from '../../../src/commands/support/machines-report.js'
+import { clockWarnings, humanSize, statusJson, statusLines } from '../../../src/commands/support/status-report.js'
+import { plainStyle, styleFor } from '../../../src/commands/support/style.js'
+import { testJson, testLines } from '../../../src/commands/support/test-report.js'
+import type { MachineStatus, MachineTest } from '../../../src/offload/reports.js'
+import type { BuildMachine } from '../../../src/plugin-api/index.js'
+
+const machine: BuildMachine = {
+  name: 'b1.example.org', port: 22, systems: ['x86_64-linux', 'i686-linux'], user: 'offload', hostKey: 'ssh-ed25519 AAAA', daemonSocket: '/var/guix/daemon-socket/socket',
+  overloadThreshold: 0.8, parallelBuilds: 2, speed: 1.5, features: [], source: 'machines-scm', location: { file: '/etc/guix/machines.scm', line: 3, column: 4 },
+}
+const listing = { warnings: [], failures: [] }
+const report = <T>(...machines: T[]) => ({ ...listing, machines })
+
+describe('the list of machines', () => {
+  it('is one line of tabs for each where no terminal is', () => {
+    expect(machinesLines(report(machine), plainStyle)).toEqual([
+      'b1.example.org:22\toffload\tx86_64-linux,i686-linux\t2\t1.5\t-\tmachines-scm\t/etc/guix/machines.scm:3:4',
+    ])
+  })
+
+  it('is a table with headings on a terminal', () => {
+    const lines = machinesLines(report(machine, { ...machine, name: 'b2', settings: { disabled: true } }), { ...plainStyle, table: true })
+    expect(lines).toHaveLength(3)
+    expect(lines[0]).toMatch(/^MACHINE +USER +SYSTEMS/)
+    expect(lines[2]).toMatch(/^b2:22 \(disabled\) +offload/)
+    expect(new Set(lines.map((line) => line.search(/USER|offload/))).size).toBe(1)
+  })
+
+  it('has every key in JSON, null where nothing is said', () => {
+    expect(machinesJson(report(machine))).toEqual([{
+      name: 'b1.example.org', port: 22, systems: ['x86_64-linux', 'i686-linux'], user: 'offload', privateKey: null, hostKey: 'ssh-ed25519 AAAA',
+      compression: null, compressionLevel: null, daemonSocket: '/var/guix/daemon-socket/socket', overloadThreshold: 0.8, parallelBuilds: 2, speed: 1.5, features: [],
+      source: 'machines-scm', location: { file: '/etc/guix/machines.scm', line: 3, column: 4 }, settings: {},
+    }])
+  })
+})
+
+describe('a test report', () => {
+  const sound: MachineTest = { machine, warnings: [], steps: [{ step: 'reach', outcome: 'ok', ms: 400 }, { step: 'guix-version', outcome: 'ok', ms: 600, detail: '1.5.0' }] }
+  const message = 'b1.example.org: logging in: refused. Authorise the key'
+  const broken: MachineTest = {
+    machine,
+    warnings: ['20 builds on 12 GB'],
+    steps: [
+      { step: 'reach', outcome: 'ok', ms: 1 },
+      { step: 'login', outcome: 'failed', ms: 250, problem: { code: 'authentication-refused', message, cure: 'Authorise the key' } },
+      { step: 'daemon', outcome: 'skipped' },
+    ],
+  }
+
+  it('has one line for a machine that is sound', () => {
+    expect(testLines(report(sound), plainStyle)).toEqual(['b1.example.org:22: ok in 1.0 s (guix-version 1.5.0)'])
+  })
+
+  it('names the failing step and its cure, the machine once', () => {
+    expect(testLines(report(broken), plainStyle)).toEqual([
+      'b1.example.org:22: failed at login: logging in: refused. Authorise the key',
+      '  warning: 20 builds on 12 GB',
+    ])
+  })
+
+  it('does not call a machine sound that nothing was tested of', () => {
+    expect(testLines(report({ machine, steps: [], warnings: [] }), plainStyle)).toEqual(['b1.example.org:22: not tested'])
+  })
+
+  it('counts in seconds in JSON', () => {
+    expect(testJson(report(broken))).toEqual([{
+      name: 'b1.example.org',
+      port: 22,
+      ok: false,
+      warnings: ['20 builds on 12 GB'],
+      steps: [
+        { step: 'reach', outcome: 'ok', detail: null, seconds: 0.001, error: null },
+        { step: 'login', outcome: 'failed', detail: null, seconds: 0.25, error: { code: 'authentication-refused', message, cure: 'Authorise the key' } },
+        { step: 'daemon', outcome: 'skipped', detail: null, seconds: null, error: null },
+      ],
+    }])
+  })
+})
+
+describe('a status report', () => {
+  const condition = {
+    kernel: 'Linux 6.1.0', architecture: 'x86_64', hostName: 'b1', normalizedLoad: 0.125, freeBytes: 5 * 1024 ** 3, timeDifferenceSeconds: -3,
+    transport: { cipher: 'aes128-gcm@openssh.com' }, roundTripMs: 1.25,
+  }
+  const well: MachineStatus = { machine, freeSlots: 1, takenSlots: 1, condition }
+  const away: MachineStatus = { machine, freeSlots: 2, takenSlots: 0, problem: { code: 'connection-refused', message: 'b1.example.org:22: connecting: refused' } }
+
+  it('has the lines of guix offload status, in their words', () => {
+    expect(statusLines(report(well), plainStyle).slice(0, 7)).toEqual([
+      'b1.example.org', '  kernel: Linux 6.1.0', '  architecture: x86_64', '  host name: b1', '  normalized load: 0.13', '  free disk space: 5 GiB', '  time difference: -3 s',
+    ])
+  })
+
+  it('goes on after a machine that does not answer', () => {
+    expect(statusLines(report(away, well), plainStyle).slice(0, 4)).toEqual([
+      'b1.example.org', '  problem: connecting: refused', '  build slots: 2 of 2 free', 'b1.example.org',
+    ])
+  })
+
+  it('warns of a clock that is behind', () => {
+    expect(clockWarnings(report(well, away))).toEqual(["machine 'b1.example.org' is 3 seconds behind"])
+  })
+
+  it('counts in seconds and bytes in JSON', () => {
+    expect(statusJson(report(well, away))).toEqual([
+      {
+        name: 'b1.example.org', port: 22, kernel: 'Linux 6.1.0', architecture: 'x86_64', hostName: 'b1', normalizedLoad: 0.125, freeBytes: 5368709120,
+        timeDifferenceSeconds: -3, roundTripSeconds: 0.00125, transport: { cipher: 'aes128-gcm@openssh.com' }, freeSlots: 1, takenSlots: 1, error: null,
+      },
+      {
+        name: 'b1.example.org', port: 22, kernel: null, architecture: null, hostName: null, normalizedLoad: null, freeBytes: null, timeDifferenceSeconds: null,
+        roundTripSeconds: null, transport: null, freeSlots: 2, takenSlots: 0,
+        error: { code: 'connection-refused', message: 'b1.example.org:22: connecting: refused', cure: null },
+      },
+    ])
+  })
+
+  it.each([[0, '0 bytes'], [1023, '1023 bytes'], [1024, '1024 bytes'], [1025, '1 KiB'], [150 * 2 ** 20, '150 MiB'], [3.6 * 2 ** 40, '4 TiB']])('writes %d bytes as %s', (bytes, text) => {
+    expect(humanSize(bytes)).toBe(text)
+  })
+})
+
+describe('a listing', () => {
+  const warning = { code: 'x', message: 'no host-key', location: { file: 'm.scm', line: 1, column: 2 } }
+
+  it('tells its warnings with their place', () => {
+    const failures = [{ source: 'dns-sd', problem: { code: 'y', message: 'no avahi' } }]
+    expect(listingWarnings({ warnings: [warning], failures })).toEqual(['machine source dns-sd: no avahi', 'm.scm:1:2: no host-key'])
+  })
+
+  it('is complete unless something was left out', () => {
+    expect(listingComplete({ warnings: [warning], failures: [] })).toBe(true)
+    expect(listingComplete({ warnings: [{ ...warning, dropped: true }], failures: [] })).toBe(false)
+    expect(listingComplete({ warnings: [], failures: [{ source: 's', problem: { code: 'y', message: 'm' } }] })).toBe(false)
+  })
+})
+
+describe('style', () => {
+  it.each([
+    [false, {}, false, false],
+    [true, {}, true, true],
+    [true, { NO_COLOR: '1' }, true, false],
+    [true, { NO_COLOR: '' }, true, true],
+  ])('terminal %s, environment %j: table %s, colour %s', (terminal, environment, table, colour) => {
+    const style = styleFor(terminal, environment)
+    expect(style.table).toBe(table)
+    expect(style.bad('x') !== 'x').toBe(colour)
+  })
+})
