@@ -31,7 +31,7 @@ beforeAll(async () => {
     ],
   })
   // The honest machine answers late enough for the liar to be chosen first, always.
-  await farm.builder('honest').writeFile('/usr/local/sbin/slow-keys', '#!/bin/sh\nsleep 1.5\ncat /root/.ssh/authorized_keys\n', 0o755)
+  await farm.builder('honest').writeFile('/usr/local/sbin/slow-keys', '#!/bin/sh\nsleep 0.7\ncat /root/.ssh/authorized_keys\n', 0o755)
   liar = await LyingDaemon.start(farm.builder('liar'))
   own = await signerOf(farm.builder('liar'))
 })
@@ -153,10 +153,8 @@ const lies: readonly { readonly what: string; readonly lie: (asked: ExportAsked)
   {
     what: 'an item that was not asked for, in good order and well signed',
     async lie(asked) {
-      const other = await farm.builder('liar').sh('echo guix-offload-canary > /tmp/other; guix repl -- /dev/stdin', {
-        input: '(use-modules (guix store)) (with-store store (display (add-to-store store "other" #t "sha256" "/tmp/other")))',
-      })
-      await asked.answer(await asked.member(other.trim().split('\n').at(-1)))
+      const other = await farm.builder('liar').repl('(use-modules (guix store)) (with-store store (display (add-text-to-store store "other" "not asked for")))')
+      await asked.answer(await asked.member(other.trim()))
     },
     code: 'unexpected-item', words: /another store item than the one asked for \(expected .*item-\d+, seen \/gnu\/store\/[a-z0-9]{32}-other\)/,
   },
@@ -164,7 +162,7 @@ const lies: readonly { readonly what: string; readonly lie: (asked: ExportAsked)
   { what: 'an entry with a path for a name', lie: sends(directory([`../../tmp/${canary}`, file('x')])), code: 'malformed-data', words: /has a slash/ },
   { what: 'an entry with an absolute name', lie: sends(directory([`/tmp/${canary}`, file('x')])), code: 'malformed-data', words: /has a slash/ },
   { what: 'an entry with a zero byte in its name', lie: sends(directory([`${canary}\0x`, file('x')])), code: 'malformed-data', words: /zero byte/ },
-  { what: 'entries out of order', lie: sends(directory(['b', file('x')], ['a', file('x')])), code: 'malformed-data', words: /entries out of order \(expected a name after "b", seen "a"\)/ },
+  { what: 'entries out of order', lie: sends(directory(['b', file('x')], ['a', file('x')])), code: 'malformed-data', words: /entries out of order at byte \d+ \(expected a name after "b", seen "a"\)/ },
   { what: 'an entry twice', lie: sends(directory(['a', file('x')], ['a', file('y')])), code: 'malformed-data', words: /comes twice/ },
   {
     what: 'a symbolic link and a file through it',
@@ -175,7 +173,7 @@ const lies: readonly { readonly what: string; readonly lie: (asked: ExportAsked)
   {
     what: 'folders in folders without end',
     lie: sends(Array.from({ length: 2100 }).reduce<Tree>((inner) => directory(['d', inner]), file('x'))),
-    code: 'malformed-data', words: /nested too deeply/,
+    code: 'path-too-long', words: /longer than the system allows/,
   },
   { what: 'a name longer than any file system takes', lie: sendsArchive(open().str('directory').strs('entry', '(', 'name').int(2n ** 40n).build()), code: 'malformed-data', words: /length of an entry's name out of range/ },
   { what: 'a file of more bytes than can be counted', lie: sendsArchive(open().strs('regular', 'contents').int(2n ** 63n).build()), code: 'malformed-data', words: /size of a file out of range/ },
@@ -186,7 +184,7 @@ const lies: readonly { readonly what: string; readonly lie: (asked: ExportAsked)
     lie: async (asked) => asked.answer(await signedMember({ archive: encodeTree(file('x')), path: asked.path, references: ['/gnu/store/../../etc'] }, own)),
     code: 'malformed-store-path', words: /not the name of a store item/,
   },
-  { what: 'a frame that does not exist', lie: (asked) => asked.send(Buffer.from('garbage!'), Buffer.alloc(64, 0xff)), code: 'malformed-data', words: /unknown frame \(seen 0x21656761627261?67\)|unknown frame|frame tag out of range/ },
+  { what: 'a frame that does not exist', lie: (asked) => asked.send(Buffer.from('garbage!'), Buffer.alloc(64, 0xff)), code: 'malformed-data', words: /frame tag out of range/ },
   { what: 'a frame of a terabyte', lie: (asked) => asked.send(int(0x64617416), int(2n ** 40n)), code: 'malformed-data', words: /length of a frame out of range/ },
   { what: 'a question where an answer is due', lie: (asked) => asked.send(int(0x64617461), int(100)), code: 'malformed-data', words: /asks for data nobody offered/ },
   {
@@ -200,12 +198,13 @@ const lies: readonly { readonly what: string; readonly lie: (asked: ExportAsked)
   {
     what: 'an error in the middle of a piece',
     async lie(asked) {
+      // Nothing tells it from the item's own bytes.
       const member = await asked.member()
       const whole = write(member)
       await asked.send(whole.subarray(0, 128), error('no space', 1))
       asked.hangUp()
     },
-    code: 'daemon-connection-lost', words: /closed the connection before it had answered/,
+    code: 'malformed-data', words: /not the archive format at byte \d+ \(expected/,
   },
 ]
 
@@ -315,7 +314,7 @@ describe('an honest machine besides', () => {
     }, 'daemon-connection-lost'],
     ['a path out of the store', sends(directory(['..', file(canary)])), 'malformed-data'],
   ] as const)('does the build after %s, while the slot of the liar is free again', async (_what, lie, code) => {
-    const wanted = spec(currentSystem, { script: 'mkdir $out; echo honest > $out/file; sleep 1.5' })
+    const wanted = spec(currentSystem, { script: 'mkdir $out; echo honest > $out/file; sleep 1' })
     liar.lies = { export: lie }
     let during: Promise<unknown> | undefined
     const { drv, outputs, built: valid, log, failure } = await buildDerivation(farm.master, wanted, {
