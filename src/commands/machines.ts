@@ -10,7 +10,7 @@ export default class Machines extends BaseCommand {
 
   async run(): Promise<unknown> {
     const { args } = await this.parse(Machines)
-    const useCase = await (await this.root()).resolve(tokens.listMachines)
+    const useCase = await (await this.rootOfDaemonUser()).resolve(tokens.listMachines)
     const report = await useCase.run({ file: args.file }, this.interrupted())
     this.warnOfListing(report)
     return this.present(machinesLines(report, this.style()), machinesJson(report), report.failures.length === 0)

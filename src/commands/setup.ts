@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import * as Flags from '@oclif/core/flags'
+import { readEnvironment } from '../config/environment.js'
 import { runCommand } from '../offload/setup/run-command.js'
 import { setUp } from '../offload/setup/set-up.js'
 import { BaseCommand } from './support/base-command.js'
@@ -18,14 +19,15 @@ export default class Setup extends BaseCommand {
 
   async run(): Promise<unknown> {
     const { flags } = await this.parse(Setup)
-    const root = await this.root()
+    const { configurationDirectory } = readEnvironment(process.env)
+    const program = join(this.config.root, 'bin', 'run.js')
     const report = await setUp({
       root: '/',
       node: process.execPath,
-      program: join(this.config.root, 'bin', 'run.js'),
+      program,
       searchPath: process.env.PATH ?? '',
       run: runCommand,
-      machineFiles: () => machineFiles(root, this.interrupted()),
+      machineFiles: () => machineFiles(process.execPath, program, configurationDirectory, this.interrupted()),
     }, { dryRun: flags['dry-run'], undo: flags.undo })
     report.warnings.forEach((message) => this.warning(message))
     return this.present(setupLines(report), setupJson(report), true)

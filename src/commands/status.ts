@@ -10,7 +10,7 @@ export default class Status extends BaseCommand {
 
   async run(): Promise<unknown> {
     const { args } = await this.parse(Status)
-    const useCase = await (await this.root()).resolve(tokens.statusOfMachines)
+    const useCase = await (await this.rootOfDaemonUser()).resolve(tokens.statusOfMachines)
     const report = await useCase.run({ file: args.file, names: args.regexp }, this.interrupted())
     this.warnOfListing(report)
     clockWarnings(report).forEach((message) => this.warning(message))

@@ -11,7 +11,7 @@ export default class Test extends BaseCommand {
 
   async run(): Promise<unknown> {
     const { args } = await this.parse(Test)
-    const useCase = await (await this.root()).resolve(tokens.testMachines)
+    const useCase = await (await this.rootOfDaemonUser()).resolve(tokens.testMachines)
     const report = await useCase.run({ file: args.file, names: args.regexp }, this.interrupted())
     this.warnOfListing(report)
     return this.present(testLines(report, this.style()), testJson(report), listingComplete(report) && report.machines.every(passed))

@@ -73,8 +73,18 @@ export async function readTrustedFile(path: string, request: TrustRequest): Prom
     if (error instanceof ConfigurationError) throw error
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
-    throw unreadable(path, request.step, code === 'EACCES' ? 'no permission' : code, error)
+    throw unreadable(path, request.step, code === 'EACCES' ? `no permission for user id ${process.geteuid?.() ?? '?'}` : code, error)
   }
+}
+
+/**
+ * The text of a file after checking it.
+ * @throws ConfigurationError `untrusted-file`, `unreadable-file`; an Error with code `ENOENT` if there is none
+ */
+export async function readTrustedText(path: string, request: TrustRequest): Promise<string> {
+  const file = await readTrustedFile(path, request)
+  if (file !== undefined) return file.content.toString('utf8')
+  throw Object.assign(new Error(`no such file: ${path}`), { code: 'ENOENT' })
 }
 
 function check(path: string, stats: Stats, owners: ReadonlySet<number>, step: string): void {

@@ -1,4 +1,4 @@
-/** Where a value was written. Lines and columns count from 1, as Guile's messages do for lines; columns here too. */
+/** Where a value was written. Lines count from 1 and columns from 0, as in Guile's messages; both are printed as they are. */
 export interface Location {
   readonly file: string
   readonly line: number

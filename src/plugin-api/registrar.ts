@@ -1,4 +1,5 @@
 import type { ErrorFactory } from './errors.js'
+import type { SchemeToolkit } from './scheme.js'
 import type { MachineSource } from './source.js'
 import type { SchedulingStrategy } from './strategy.js'
 import type { Transport } from './transport.js'
@@ -9,6 +10,14 @@ export interface PluginHost {
   readonly log: Log
   /** The contribution's own section of the configuration file's `plugins`, unchecked; undefined if there is none. */
   readonly options: unknown
+  /** The evaluator of Scheme programs, loaded on first use. */
+  scheme(): Promise<SchemeToolkit>
+  /**
+   * Reads a file that will be run as code: it and its folders must belong to root or to the user we run as and not be writable by others; links into the store are
+   * fine. The text is UTF-8.
+   * @throws OffloadFailure of kind configuration that says which file or folder, and how to mend it; a system error (`ENOENT` …) if it cannot be read
+   */
+  readTrustedFile(path: string): Promise<string>
 }
 
 /** Goes to the user's terminal through guix-daemon or to stderr. One line per call, without newline. */

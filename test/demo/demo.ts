@@ -48,18 +48,31 @@ const nameOf = (path: string): string => path.replace(/^\/gnu\/store\/[a-z0-9]{3
 const shortened = (line: string): string => line.replaceAll(/\/gnu\/store\/([a-z0-9]{32})-/g, (_path, hash: string) => `/gnu/store/${hash.slice(0, 6)}…-`)
 
 interface Entry {
+  readonly time: string
   readonly derivation: string
   readonly machine: string
   readonly outcome: string
   readonly seconds: Readonly<Record<string, number | undefined>>
 }
 
+/** Whether the two offloads were under way at the same moment. */
+function overlap(entries: readonly Entry[], one: string, other: string): boolean {
+  const spans = [one, other].map((name) => {
+    const entry = entries.find(({ derivation }) => nameOf(derivation) === name)
+    if (entry === undefined) return { start: Infinity, end: -Infinity }
+    const end = Date.parse(entry.time) / 1000
+    return { end, start: end - Object.values(entry.seconds).reduce<number>((sum, seconds) => sum + (seconds ?? 0), 0) }
+  })
+  const [a, b] = spans
+  return a !== undefined && b !== undefined && a.start < b.end && b.start < a.end
+}
+
 async function run(bed: TestBed): Promise<void> {
-  chapter('Three machines on this computer', 'Each has its own file system, network address, store, guix-daemon and keys.', 'The master builds nothing itself; alpha and beta build for it.')
+  chapter('Three machines on this computer', 'Each has its own file system, network address, store, guix-daemon and keys.', 'The master builds nothing itself; alpha and beta build for it. guix-daemon runs as a user of its own.')
   const [master, alpha, beta] = await Promise.all([
-    bed.machine({ name: 'master', daemon: 'none' }),
-    bed.machine({ name: 'alpha', sshd: true }),
-    bed.machine({ name: 'beta', sshd: true }),
+    bed.machine({ name: 'master', daemon: 'unprivileged', maxJobs: 0 }),
+    bed.machine({ name: 'alpha', daemon: 'unprivileged', sshd: true }),
+    bed.machine({ name: 'beta', daemon: 'unprivileged', sshd: true }),
   ])
   for (const builder of [alpha, beta]) await bed.authorize(master, builder)
   await writeMachinesScm(master, [alpha, beta], { parallelBuilds: 2 })
@@ -71,7 +84,7 @@ async function run(bed: TestBed): Promise<void> {
   await command(master, 'setup')
   const wrapper = /GUIX=(\S+?)["'\s]/.exec(`${String((await master.run([...program, 'setup', '--dry-run'], { reject: false })).stdout)} `)?.[1] ?? '/usr/local/libexec/guix-offload/guix'
   master.daemon.configure({ hook: wrapper, maxJobs: 0 })
-  await master.daemon.start()
+  await master.daemon.restart()
   say(`   guix-daemon runs on master now, with GUIX=${wrapper} and --max-jobs=0.`)
 
   chapter('Do the machines work?')
@@ -104,7 +117,7 @@ async function run(bed: TestBed): Promise<void> {
   say()
   const machineOf = (name: string): string | undefined => entries.find(({ derivation }) => nameOf(derivation) === name)?.machine
   expect(['left', 'right', 'both'].every((name) => entries.some((entry) => nameOf(entry.derivation) === name && entry.outcome === 'built')), 'left, right and both were built by alpha and beta')
-  expect(machineOf('left') !== undefined && machineOf('right') !== undefined, `left and right ran side by side (on ${machineOf('left')} and ${machineOf('right')})`)
+  expect(overlap(entries, 'left', 'right'), `left and right ran side by side (on ${machineOf('left')} and ${machineOf('right')})`)
   expect(entries.some((entry) => nameOf(entry.derivation) === 'broken' && entry.outcome === 'build-failed'), 'broken failed where it was built')
   expect(outcome.failure?.status === 100, `and guix-daemon reports that as a permanent failure (status ${outcome.failure?.status}): ${shortened(outcome.failure?.message ?? '')}`)
 

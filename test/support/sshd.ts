@@ -21,7 +21,8 @@ export interface SshdOptions {
   readonly hostKeys?: readonly KeyType[]
   /** Options in front of the accepted key in authorized_keys, such as `restrict`. */
   readonly keyOptions?: string
-  readonly program?: string
+  /** The public half of a key to accept instead of the server's own. */
+  readonly authorizedKey?: string
 }
 
 export interface Sshd {
@@ -78,7 +79,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   for (const type of options.hostKeys ?? ['ed25519']) hostKeys[type] = await generateKey(join(folder, `host_${type}`), type)
   const privateKey = join(folder, 'user_key')
   const publicKey = await generateKey(privateKey)
-  await writeFile(join(folder, 'authorized_keys'), `${options.keyOptions === undefined ? '' : `${options.keyOptions} `}${publicKey}\n`)
+  await writeFile(join(folder, 'authorized_keys'), `${options.keyOptions === undefined ? '' : `${options.keyOptions} `}${options.authorizedKey ?? publicKey}\n`)
   if (root) {
     await chown(home, account.uid, account.gid)
     await writeFile(join(folder, 'passwd'), `${await readFile('/etc/passwd', 'utf8')}${account.name}:x:${account.uid}:${account.gid}::${home}:/bin/sh\n`)
@@ -98,10 +99,11 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     'UseDNS no',
     'PidFile none',
     'LogLevel VERBOSE',
-    'MaxStartups 100:30:200',
+    // The one setting of which the last line counts.
+    options.config?.find((line) => line.startsWith('MaxStartups ')) ?? 'MaxStartups 100:30:200',
     '',
   ].join('\n'))
-  const sshd = [options.program ?? program, '-D', '-e', '-f', config]
+  const sshd = [program, '-D', '-e', '-f', config]
   const child = root
     ? spawn('unshare', ['--mount', 'sh', '-c', `mount --bind ${join(folder, 'passwd')} /etc/passwd && exec ${sshd.join(' ')}`], { stdio: ['ignore', 'ignore', 'pipe'] })
     : spawn(sshd[0] ?? program, sshd.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] })

@@ -9,6 +9,7 @@ import { type Bind, mountScript } from './machine-mounts.js'
 import { Machine, type UserKeys } from './machine.js'
 import { addressOf, bridgeSetUp, plug, setBandwidth, setLink } from './network.js'
 import { createBedFolder, removeBedFolder, sweep } from './owner.js'
+import { type Relay, startRelay } from './relay.js'
 import type { GuixVersion } from './root-recipe.js'
 import { rootFileSystem } from './roots.js'
 import type { SshdOptions } from './sshd.js'
@@ -30,16 +31,30 @@ export interface MachineOptions {
   readonly binds?: readonly Bind[]
   /** Size of a small tmpfs over /gnu/store, in mount's notation (`64m`): a disk that fills up. */
   readonly storeSize?: string
+  /**
+   * How far the machine's clock is ahead, in seconds. By libfaketime in every dynamically linked program, which leaves out the builders' tools;
+   * 1.5.0 only, as sshd of Debian bullseye breaks on it.
+   */
+  readonly clockOffset?: number
 }
 
 /** Where machines see this checkout and the Node that runs the tests. */
 export const checkoutInMachine = '/opt/guix-offload'
 export const nodeInMachine = '/opt/node/bin/node'
 const checkout = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
+const nodeOnHost = process.env.GUIX_OFFLOAD_TESTBED_NODE ?? process.execPath
 const programBinds: readonly Bind[] = [
   { source: checkout, target: checkoutInMachine },
-  { source: process.env.GUIX_OFFLOAD_TESTBED_NODE ?? process.execPath, target: nodeInMachine },
+  { source: nodeOnHost, target: nodeInMachine },
 ]
+
+/** Release binaries run on any of the bed's systems; one built by a distribution may want libraries that are not there. */
+const checkNode = async (machine: Machine) => {
+  const { failed, stderr } = await machine.run([nodeInMachine, '--version'], { reject: false })
+  if (!failed) return
+  const cure = 'run the tests with a release binary from nodejs.org, or name one in GUIX_OFFLOAD_TESTBED_NODE'
+  throw new Error(`${nodeOnHost} does not run on a machine with Guix ${machine.guix}: ${stderr.trim()}: ${cure}`)
+}
 
 /** Some machines and the network between them, cut off from everything else; gone, whatever happens, when this process is. */
 export class TestBed implements AsyncDisposable {
@@ -56,12 +71,15 @@ export class TestBed implements AsyncDisposable {
     await ensureHostTools()
     await sweep()
     const folder = await createBedFolder(`${name}-${Math.random().toString(36).slice(2, 8)}`)
-    const [holder, userKeys] = await Promise.all([
-      startHolder(`bed ${name}`, ['unshare', '--pid', '--fork', '--kill-child', '--net'], bridgeSetUp),
-      makeUserKeys(folder),
-    ])
-    await writeFile(join(folder, 'hosts'), '127.0.0.1 localhost\n')
-    return new TestBed(name, folder, holder, userKeys)
+    try {
+      await writeFile(join(folder, 'hosts'), '127.0.0.1 localhost\n')
+      const userKeys = await makeUserKeys(folder)
+      const holder = await startHolder(`bed ${name}`, ['unshare', '--pid', '--fork', '--kill-child', '--net'], bridgeSetUp)
+      return new TestBed(name, folder, holder, userKeys)
+    } catch (error) {
+      await removeBedFolder(folder)
+      throw error
+    }
   }
 
   /** Brings up one machine; several calls may run at once. */
@@ -80,6 +98,7 @@ export class TestBed implements AsyncDisposable {
     const { name, guix = '1.5.0', sshd = false, binds = [], storeSize } = options
     const daemonMode = options.daemon === 'unprivileged' ? 'unprivileged' : 'root'
     if (daemonMode === 'unprivileged' && guix === '1.2.0') throw new Error('guix-daemon 1.2.0 only runs as root')
+    if (options.clockOffset !== undefined && guix === '1.2.0') throw new Error('A clock offset works on machines with Guix 1.5.0 only')
     if (!/^[a-z][a-z0-9.-]{0,62}$/.test(name)) throw new Error(`Not a host name: ${name}`)
     const root = await rootFileSystem(guix)
     const folder = join(this.folder, name)
@@ -99,8 +118,10 @@ export class TestBed implements AsyncDisposable {
     const machine = new Machine({ name, address: addressOf(index), guix, daemonMode, folder }, holder, network, this.userKeys, daemon)
     await writeFile(hosts.source, `${machine.address} ${name}\n`, { flag: 'a' })
     await machine.sh(daemonFoldersScript(daemonMode))
+    if (options.clockOffset !== undefined) await machine.sh(clockScript(options.clockOffset))
     await Promise.all([
       this.#makeKeys(machine),
+      checkNode(machine),
       options.daemon === 'none' ? undefined : machine.daemon.start(),
     ])
     if (sshd !== false) await machine.startSshd(sshd === true ? {} : sshd)
@@ -108,12 +129,15 @@ export class TestBed implements AsyncDisposable {
   }
 
   async #makeKeys(machine: Machine) {
-    const hostKeys = ['ed25519', 'rsa'].map((type) => `ssh-keygen -q -t ${type}${type === 'rsa' ? ' -b 2048' : ''} -N '' -C ${machine.name} -f /etc/ssh/ssh_host_${type}_key`)
+    const sshKeygen = `ssh-keygen -q -N '' -C ${machine.name}`
+    const hostKeys = [`${sshKeygen} -t ed25519 -f /etc/ssh/ssh_host_ed25519_key`, `${sshKeygen} -t rsa -b 2048 -f /etc/ssh/ssh_host_rsa_key`]
+    const authorizedKeys = this.userKeys.ed25519.public + this.userKeys.rsa.public
     await Promise.all([
-      machine.sh([...hostKeys, 'install -d -m 700 /root/.ssh', 'cat > /root/.ssh/authorized_keys'].join('\n'), { input: this.userKeys.ed25519.public + this.userKeys.rsa.public }),
+      machine.sh([...hostKeys, 'install -d -m 700 /root/.ssh', 'cat > /root/.ssh/authorized_keys'].join('\n'), { input: authorizedKeys }),
       machine.guixCommand(['archive', '--generate-key'], { user: machine.daemonUser }),
     ])
-    const [ed25519 = '', rsa = ''] = (await machine.sh('cut -d " " -f 1,2 /etc/ssh/ssh_host_ed25519_key.pub /etc/ssh/ssh_host_rsa_key.pub')).split('\n')
+    const publicKeys = await machine.sh('cd /etc/ssh; cut -d " " -f 1,2 ssh_host_ed25519_key.pub ssh_host_rsa_key.pub')
+    const [ed25519 = '', rsa = ''] = publicKeys.split('\n')
     machine.hostKey = ed25519
     machine.hostKeyRsa = rsa
     machine.signingKey = await machine.readFile('/etc/guix/signing-key.pub')
@@ -122,6 +146,11 @@ export class TestBed implements AsyncDisposable {
   /** Lets each of two machines import what the other signed. */
   async authorize(a: Machine, b: Machine) {
     await Promise.all([a.authorizeKeyOf(b), b.authorizeKeyOf(a)])
+  }
+
+  /** Another way to a machine's port, with a longer round trip. */
+  relay(machine: Machine, { port = 22, delayMs }: { readonly port?: number; readonly delayMs: number }): Promise<Relay> {
+    return startRelay(this.holder, { address: machine.address, port, delayMs })
   }
 
   /** Ends every process of the bed and removes its folder. */
@@ -135,6 +164,9 @@ export class TestBed implements AsyncDisposable {
     await this.down()
   }
 }
+
+const clockScript = (seconds: number) =>
+  `echo '${seconds < 0 ? '' : '+'}${seconds}' > /etc/faketimerc; ls /usr/lib/*/faketime/libfaketime.so.1 > /etc/ld.so.preload`
 
 /** The client's keys: Ed25519, and RSA for stock's default name and for old servers. */
 const makeUserKeys = async (folder: string) => {

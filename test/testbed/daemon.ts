@@ -25,8 +25,8 @@ export const daemonFoldersScript = (mode: DaemonMode) =>
     : 'chown guix-daemon:guix-daemon /gnu/store /var/guix /var/log/guix /etc/guix && chmod 755 /gnu/store'
 
 /**
- * Whether the socket listens, by the kernel's table: connecting to ask would leave an error in the daemon's log. The table holds the path as the daemon
- * gave it, which is relative to the socket's folder.
+ * Whether the socket listens, by the kernel's table: connecting to ask would leave an error in the daemon's log.
+ * The table holds the path as the daemon gave it, which is relative to the socket's folder.
  */
 const listens = async (holderPid: number) => {
   const acceptsConnections = '00010000'

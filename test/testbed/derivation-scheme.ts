@@ -56,7 +56,8 @@ const strings = (texts: readonly string[]) => `(list ${texts.map(string).join(' 
 const boolean = (value: boolean) => (value ? '#t' : '#f')
 const pair = (name: string, value: string) => `(cons ${string(name)} ${value})`
 
-const asOutput = (input: DerivationSpec | OutputOf): OutputOf => ('derivation' in input ? input : { derivation: input, output: input.outputs?.[0] ?? 'out' })
+const asOutput = (input: DerivationSpec | OutputOf): OutputOf =>
+  ('derivation' in input ? input : { derivation: input, output: input.outputs?.[0] ?? 'out' })
 
 /** Every derivation once, what it depends on before it. Specifications are told apart by identity. */
 export const inBuildOrder = (wanted: readonly DerivationSpec[]) => {
@@ -74,7 +75,11 @@ const definition = (spec: DerivationSpec, index: number, variableOf: (spec: Deri
   const inputs = Object.entries(spec.inputs ?? {}).map(([name, input]) => [name, asOutput(input)] as const)
   const sources = Object.entries(spec.sources ?? {})
   const outputPath = ({ derivation, output }: OutputOf) => `(derivation->output-path ${variableOf(derivation)} ${string(output)})`
-  const sourceLines = sources.map(([name, path], n) => `(define s${index}-${n} (add-to-store store ${string(name.toLowerCase())} #t "sha256" ${string(path)}))`)
+  const sourceLines = sources.map(([name, path], n) => {
+    const itemName = string(name.toLowerCase())
+    return `(define s${index}-${n} (add-to-store store ${itemName} #t "sha256" ${string(path)}))`
+  })
+  const inputList = inputs.map(([, { derivation, output }]) => `(derivation-input ${variableOf(derivation)} (list ${string(output)}))`)
   const env = [
     pair('PATH', 'tools'),
     ...(spec.features === undefined ? [] : [pair('requiredSystemFeatures', string(spec.features.join(' ')))]),
@@ -87,7 +92,7 @@ const definition = (spec: DerivationSpec, index: number, variableOf: (spec: Deri
   const keywords = [
     `#:system ${string(spec.system ?? currentSystem)}`,
     `#:sources (list tools ${sources.map((_, n) => `s${index}-${n}`).join(' ')})`,
-    `#:inputs (list ${inputs.map(([, { derivation, output }]) => `(derivation-input ${variableOf(derivation)} (list ${string(output)}))`).join(' ')})`,
+    `#:inputs (list ${inputList.join(' ')})`,
     `#:env-vars (list ${env.join(' ')})`,
     ...(spec.outputs === undefined ? [] : [`#:outputs ${strings(spec.outputs)}`]),
     ...(spec.fixedOutput === undefined
@@ -97,11 +102,15 @@ const definition = (spec: DerivationSpec, index: number, variableOf: (spec: Deri
           `#:hash-algo '${spec.fixedOutput.algorithm ?? 'sha256'}`,
           `#:recursive? ${boolean(spec.fixedOutput.recursive ?? false)}`,
         ]),
-    ...(spec.allowedReferences === undefined ? [] : [`#:allowed-references (list ${spec.allowedReferences.map((allowed) => outputPath(asOutput(allowed))).join(' ')})`]),
+    ...(spec.allowedReferences === undefined
+      ? []
+      : [`#:allowed-references (list ${spec.allowedReferences.map((allowed) => outputPath(asOutput(allowed))).join(' ')})`]),
   ]
   return [
     ...sourceLines,
-    `(define d${index} (derivation store ${string(spec.name)} (string-append tools "/sh") (list "-ec" ${string(spec.script)})\n  ${keywords.join('\n  ')}))`,
+    `(define d${index} (derivation store ${string(spec.name)} (string-append tools "/sh") (list "-ec" ${string(spec.script)})`,
+    ...keywords.map((keyword) => `  ${keyword}`),
+    '))',
   ].join('\n')
 }
 

@@ -68,4 +68,5 @@ export const buildDerivation = async (machine: Machine, wanted: DerivationSpec, 
 }
 
 /** Only makes the .drv files in the machine's store. */
-export const instantiate = async (machine: Machine, wanted: readonly DerivationSpec[]) => (await runProgram(machine, derivationProgram(wanted, undefined), {})).derivations
+export const instantiate = async (machine: Machine, wanted: readonly DerivationSpec[]) =>
+  (await runProgram(machine, derivationProgram(wanted, undefined), {})).derivations

@@ -15,8 +15,13 @@ export interface Holder {
   end(): Promise<void>
 }
 
-/** Runs in the holder once its namespaces are set up; orphans go to it, and with SIGCHLD ignored the kernel buries them (not all shells pass that on: env does). */
+/**
+ * Runs in the holder once its namespaces are set up. Orphans go to it, and with SIGCHLD ignored the kernel buries them; not every shell passes
+ * that on to what it executes, env does.
+ */
 const stay = 'exec env --ignore-signal=CHLD cat > /dev/null 2>&1'
+
+const hostEnvironment = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8' }
 
 /**
  * `command` unshares namespaces (PID among them) and runs what follows it; `setUp` is a POSIX shell script run inside. /proc is still the host's when
@@ -25,7 +30,7 @@ const stay = 'exec env --ignore-signal=CHLD cat > /dev/null 2>&1'
 export const startHolder = async (what: string, command: readonly string[], setUp: string): Promise<Holder> => {
   const script = `set -eu\nread -r host_pid _ < /proc/self/stat\n${setUp}\necho "holding $host_pid"\n${stay}`
   const [file = 'unshare', ...args] = [...command, 'sh', '-c', script]
-  const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true, env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8' } })
+  const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true, env: hostEnvironment })
   const exited = once(child, 'exit')
   let output = ''
   let complaint = ''
@@ -35,7 +40,8 @@ export const startHolder = async (what: string, command: readonly string[], setU
   const pid = await waitFor(`${what} to come up`, () => {
     const match = /^holding (\d+)$/m.exec(output)
     if (match !== null) return Number(match[1])
-    if (child.exitCode !== null || child.signalCode !== null) throw new Error(`${what} did not come up: ${complaint.trim() || `exit status ${child.exitCode ?? child.signalCode ?? '?'}`}`)
+    const status = child.exitCode ?? child.signalCode
+    if (status !== null) throw new Error(`${what} did not come up: ${complaint.trim() || `exit status ${status}`}`)
     return undefined
   })
   const row = await processRow(pid)

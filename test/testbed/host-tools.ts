@@ -21,15 +21,17 @@ const onHost = async (command: string) => (await Promise.all(folders.map((folder
 export const whyUnavailable = async (): Promise<string | undefined> => {
   if (process.platform !== 'linux') return `the test bed needs Linux, this is ${process.platform}`
   if (process.getuid?.() !== 0) return 'the test bed needs root (namespaces, mounts, overlayfs)'
-  if (!(await onHost('apt-get'))) return 'the test bed needs a Debian host (it builds its machines from Debian packages), and there is no apt-get here'
-  return undefined
+  if (!(await onHost('apt-get'))) return 'the test bed needs a Debian host to build its machines from packages, and there is no apt-get here'
+  if (!(await onHost('unshare'))) return undefined
+  const { failed, stderr } = await execa('unshare', ['--mount', '--net', '--pid', '--fork', 'true'], { reject: false })
+  return failed ? `the test bed needs namespaces: ${stderr.split('\n')[0] ?? ''}` : undefined
 }
 
 /** Installs what is missing, and says so. */
 export const ensureHostTools = async () => {
   const reason = await whyUnavailable()
   if (reason !== undefined) throw new Error(reason)
-  const missing = (await Promise.all(Object.keys(packages).map(async (command) => ((await onHost(command)) ? [] : [packages[command] ?? command])))).flat()
+  const missing = (await Promise.all(Object.entries(packages).map(async ([command, name]) => ((await onHost(command)) ? [] : [name])))).flat()
   if (missing.length === 0) return
   const names = [...new Set(missing)]
   process.stderr.write(`test bed: installing ${names.join(', ')} with apt-get\n`)

@@ -21,7 +21,9 @@ export interface Mounts {
 }
 
 const devices = [['null', 1, 3], ['zero', 1, 5], ['full', 1, 7], ['random', 1, 8], ['urandom', 1, 9], ['tty', 5, 0]] as const
-const deviceLinks = [['/proc/self/fd', 'fd'], ['/proc/self/fd/0', 'stdin'], ['/proc/self/fd/1', 'stdout'], ['/proc/self/fd/2', 'stderr'], ['pts/ptmx', 'ptmx']] as const
+const deviceLinks = [
+  ['/proc/self/fd', 'fd'], ['/proc/self/fd/0', 'stdin'], ['/proc/self/fd/1', 'stdout'], ['/proc/self/fd/2', 'stderr'], ['pts/ptmx', 'ptmx'],
+] as const
 
 const bindLines = (root: string, { source, target, writable }: Bind) => {
   const [from, to] = [quote(source), quote(root + target)]
@@ -33,13 +35,14 @@ const bindLines = (root: string, { source, target, writable }: Bind) => {
 }
 
 /**
- * The shell script that makes a machine's file system in a mount namespace of its own and moves into it. `volatile` spares every fsync: nothing here has to
- * outlive a crash. The bind mounts come before the change of root, as their sources are out of sight after it.
+ * The shell script that makes a machine's file system in a mount namespace of its own and moves into it. `volatile` spares every fsync: nothing
+ * here has to outlive a crash. The bind mounts come before the change of root, as their sources are out of sight after it.
  */
 export const mountScript = ({ root, folder, hostName, binds, storeSize }: Mounts) => {
   const top = `${folder}/root`
   const at = (path: string) => quote(top + path)
   return [
+    'umask 022',
     `hostname ${quote(hostName)}`,
     'ip link set lo up',
     quote('mkdir', '-p', `${folder}/upper`, `${folder}/work`, top),

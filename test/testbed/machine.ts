@@ -3,13 +3,12 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { execa, type Options, type Result, type ResultPromise } from 'execa'
 import { type DaemonMode, type DaemonOptions, GuixDaemon } from './daemon.js'
-import { enterCommand, type EnterOptions, type User } from './enter.js'
+import { enterCommand, type EnterOptions, isDoorway, programOf, type User } from './enter.js'
 import type { Holder } from './holder.js'
-import { childrenOf, commandLine, namespaceMembers, signalProcess } from './processes.js'
+import { commandLine, namespaceMembers, signalProcess } from './processes.js'
 import type { GuixVersion } from './root-recipe.js'
 import { quote } from './shell.js'
 import { Sshd, type SshdOptions } from './sshd.js'
-import { waitFor } from './wait.js'
 
 export interface RunOptions extends EnterOptions {
   readonly input?: string | Uint8Array | Readable | undefined
@@ -116,8 +115,7 @@ export class Machine implements AsyncDisposable {
 
   /** Sends a signal to the program that `spawn` started (the subprocess itself is only the door into the machine). */
   async signal(subprocess: { readonly pid?: number | undefined }, signal: NodeJS.Signals) {
-    const pid = await waitFor(`a command in ${this.name}`, async () => (await childrenOf(subprocess.pid ?? -1))[0])
-    return signalProcess(pid, signal)
+    return signalProcess(await programOf(subprocess.pid ?? -1), signal)
   }
 
   async sh(script: string, options: RunOptions = {}) {
@@ -127,7 +125,9 @@ export class Machine implements AsyncDisposable {
   /** Writes a file in the machine, making the folder; `mode` in octal, `owner` as for chown. */
   async writeFile(path: string, content: string | Uint8Array, mode = 0o644, owner = 'root') {
     const file = quote(path)
-    await this.sh(`mkdir -p "$(dirname ${file})"; rm -f ${file}; umask 077; cat > ${file}; chown ${quote(owner)} ${file}; chmod ${mode.toString(8)} ${file}`, { input: content })
+    const permissions = [`chown ${quote(owner)} ${file}`, `chmod ${mode.toString(8)} ${file}`]
+    const steps = [`mkdir -p "$(dirname ${file})"`, `rm -f ${file}`, 'umask 077', `cat > ${file}`, ...permissions]
+    await this.sh(steps.join('\n'), { input: content })
   }
 
   async readFile(path: string) {
@@ -145,11 +145,11 @@ export class Machine implements AsyncDisposable {
     return (await this.run(['guix', 'repl', path], options)).stdout
   }
 
-  /** Running programs in the machine, the holder left out. */
+  /** Running programs in the machine, but for what the bed itself needs there. */
   async processes() {
     const pids = (await namespaceMembers(this.holder.pid)).filter((pid) => pid !== this.holder.pid)
     const rows = await Promise.all(pids.map(async (pid) => ({ hostPid: pid, command: await commandLine(pid) })))
-    return rows.filter((row) => row.command.length > 0)
+    return rows.filter(({ command }) => command.length > 0 && !isDoorway(command))
   }
 
   get sshd() {
@@ -169,7 +169,8 @@ export class Machine implements AsyncDisposable {
    * Puts the private half of the bed's user key where the daemon's user, and so its hook, can read it; returns its path.
    * An SSH client looks for it by itself only if that is ~/.ssh of root.
    */
-  async installUserKey({ type = 'ed25519', path, owner = this.daemonUser }: { readonly type?: keyof UserKeys; readonly path?: string; readonly owner?: User } = {}) {
+  async installUserKey(options: { readonly type?: keyof UserKeys; readonly path?: string; readonly owner?: User } = {}) {
+    const { type = 'ed25519', path, owner = this.daemonUser } = options
     const target = path ?? (owner === 'root' ? `/root/.ssh/id_${type}` : `/etc/guix/offload/id_${type}`)
     await this.sh(`install -d -m 700 -o ${owner} ${quote(target.slice(0, target.lastIndexOf('/')))}`)
     await this.writeFile(target, this.userKeys[type].secret, 0o600, owner)

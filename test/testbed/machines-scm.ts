@@ -25,6 +25,7 @@ const strings = (texts: readonly string[]) => `(list ${texts.map(string).join(' 
 const float = (value: number) => (Number.isInteger(value) ? value.toFixed(1) : String(value))
 
 const entry = (fields: Required<Pick<MachineFields, 'name' | 'systems' | 'user' | 'hostKey' | 'privateKey'>> & MachineFields) => {
+  const threshold = fields.overloadThreshold
   const clauses: [string, string | undefined][] = [
     ['name', string(fields.name)],
     ['port', fields.port?.toString()],
@@ -35,7 +36,7 @@ const entry = (fields: Required<Pick<MachineFields, 'name' | 'systems' | 'user' 
     ['compression', fields.compression === undefined ? undefined : string(fields.compression)],
     ['compression-level', fields.compressionLevel?.toString()],
     ['daemon-socket', fields.daemonSocket === undefined ? undefined : string(fields.daemonSocket)],
-    ['overload-threshold', fields.overloadThreshold === undefined ? undefined : fields.overloadThreshold === false ? '#f' : float(fields.overloadThreshold)],
+    ['overload-threshold', threshold === undefined ? undefined : threshold === false ? '#f' : float(threshold)],
     ['parallel-builds', fields.parallelBuilds?.toString()],
     ['speed', fields.speed === undefined ? undefined : float(fields.speed)],
     ['features', fields.features === undefined ? undefined : strings(fields.features)],
@@ -44,14 +45,19 @@ const entry = (fields: Required<Pick<MachineFields, 'name' | 'systems' | 'user' 
 }
 
 /**
- * Writes /etc/guix/machines.scm on a master: one entry per machine, with `overrides` for all or `[machine, fields]` for one. The load threshold is off unless
- * asked for, as all machines of a bed share the host's load. Installs the bed's user key on the master unless `privateKey` is given.
+ * Writes /etc/guix/machines.scm on a master: one entry per machine, with `overrides` for all or `[machine, fields]` for one. The load threshold
+ * is off unless asked for, as all machines of a bed share the host's load. Installs the bed's user key on the master unless `privateKey` is given.
  */
-export const writeMachinesScm = async (master: Machine, machines: readonly (Machine | readonly [Machine, MachineFields])[], overrides: MachineFields = {}) => {
+export const writeMachinesScm = async (
+  master: Machine,
+  machines: readonly (Machine | readonly [Machine, MachineFields])[],
+  overrides: MachineFields = {},
+) => {
   const privateKey = overrides.privateKey ?? (await master.installUserKey())
   const entries = machines.map((item) => {
     const [machine, own] = 'name' in item ? [item, {}] : item
-    const defaults = { name: machine.name, systems: [currentSystem], user: 'root', hostKey: machine.hostKey, privateKey, overloadThreshold: false as const }
+    const { name, hostKey } = machine
+    const defaults = { name, systems: [currentSystem], user: 'root', hostKey, privateKey, overloadThreshold: false as const }
     return entry({ ...defaults, ...overrides, ...own })
   })
   await master.writeFile('/etc/guix/machines.scm', `(list\n${entries.join('\n')})\n`)

@@ -23,7 +23,8 @@ export const plug = async (bed: Holder, machine: Holder, index: number) => {
   const port = portOf(index)
   const lines = [`ip link add ${port} type veth peer name eth0 netns ${machine.pid}`, `ip link set ${port} master bridge up`]
   await inNetworkOf(bed, 'sh', '-ec', lines.join('\n'))
-  await inNetworkOf(machine, 'sh', '-ec', [`ip address add ${addressOf(index)}/24 dev eth0`, 'ip link set eth0 up', 'ip route add default dev eth0'].join('\n'))
+  const inside = [`ip address add ${addressOf(index)}/24 dev eth0`, 'ip link set eth0 up', 'ip route add default dev eth0']
+  await inNetworkOf(machine, 'sh', '-ec', inside.join('\n'))
 }
 
 /** Down: packets vanish without a trace on either side (no FIN, no RST), as with a cut cable. */

@@ -19,7 +19,9 @@ export const toolsFolder = '/opt/testbed/tools'
 export const ordinaryUser = 'alice'
 export const buildUserCount = 8
 
-const common = ['guix', 'openssh-server', 'openssh-client', 'iproute2', 'busybox-static', 'procps', 'netbase', 'socat', 'faketime', 'avahi-daemon', 'avahi-utils']
+const common = [
+  'guix', 'openssh-server', 'openssh-client', 'iproute2', 'busybox-static', 'procps', 'netbase', 'socat', 'faketime', 'avahi-daemon', 'avahi-utils',
+]
 
 const setUp = (guix: GuixVersion) => `set -eu
 root=$1

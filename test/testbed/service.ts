@@ -2,13 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { childrenOf, processTree, signalProcess } from './processes.js'
+import { programOf } from './enter.js'
+import { processTree, signalProcess } from './processes.js'
 import { waitFor } from './wait.js'
 
 export interface ServiceOptions {
   /** For messages: `guix-daemon of b1`. */
   readonly name: string
-  /** The whole command line, namespaces and all, made anew at every start. */
+  /** The whole command line as enterCommand makes it, made anew at every start. */
   readonly command: () => readonly string[]
   /** On the host; what the program prints on either stream is appended. */
   readonly logPath: string
@@ -59,7 +60,7 @@ export class Service {
       if (!this.running) throw new Error(`${this.options.name} ended at once:\n${printed.trim()}`)
       return this.options.ready(printed)
     })
-    this.#pid = await waitFor(`the process of ${this.options.name}`, async () => (await childrenOf(child.pid ?? -1))[0])
+    this.#pid = await programOf(child.pid ?? -1)
   }
 
   /** SIGTERM to the program; whatever it leaves behind (the processes of its connections) is killed. */

@@ -1,2 +1,3 @@
 /** Quotes words for a POSIX shell. */
-export const quote = (...words: readonly string[]) => words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll('\'', `'\\''`)}'`)).join(' ')
+const quoteWord = (word: string) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll('\'', `'\\''`)}'`)
+export const quote = (...words: readonly string[]) => words.map(quoteWord).join(' ')

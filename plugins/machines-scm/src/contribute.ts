@@ -1,5 +1,8 @@
 import type { ContributeHook } from 'guix-offload/plugin-api'
 
-const contribute: ContributeHook = () => undefined
+/** Machines from `machines.scm`, as stock reads them. */
+const contribute: ContributeHook = ({ registrar }) => {
+  registrar.machineSource('machines-scm', async (host) => (await import('./source.js')).createSource(host))
+}
 
 export default contribute

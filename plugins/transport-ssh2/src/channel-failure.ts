@@ -69,11 +69,11 @@ export async function socketRefused(connection: Connection, failures: Failures, 
 }
 
 const inspection = 'if ! test -e "$1"; then echo missing; elif ! test -w "$1"; then echo closed; '
-  + 'elif ! test -r /proc/net/unix; then echo unknown; elif grep -q "00010000 .* $1\\$" /proc/net/unix; then echo listening; else echo silent; fi'
+  + 'elif ! test -r /proc/net/unix; then echo unknown; elif grep -q "00010000 .* $2\\$" /proc/net/unix; then echo listening; else echo silent; fi'
 
 async function inspectSocket(connection: Connection, path: string): Promise<string> {
   try {
-    const { stdout, stderr } = await connection.exec(['sh', '-c', inspection, 'sh', path], { signal: AbortSignal.timeout(5000) })
+    const { stdout, stderr } = await connection.exec(['sh', '-c', inspection, 'sh', path, path.replace(/[.[\]*^$\\]/g, '\\$&')], { signal: AbortSignal.timeout(5000) })
     stderr.destroy()
     let answer = ''
     for await (const chunk of stdout as AsyncIterable<Buffer>) answer += chunk.toString('latin1')

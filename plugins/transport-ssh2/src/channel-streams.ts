@@ -5,6 +5,7 @@
  */
 import { Duplex, Readable, Writable } from 'node:stream'
 import type { ClientChannel } from 'ssh2'
+import { attempt } from './ssh2-internals.js'
 
 type Done = (error?: Error | null) => void
 
@@ -35,7 +36,7 @@ class Sender {
     // ssh2 answers the server's closing of a channel with `close`, but tells of it only when all input has been read: too late for a waiting write.
     const close = channel.close.bind(channel)
     channel.close = () => {
-      close()
+      attempt(close)
       this.refuse(closed())
     }
     channel.once('close', () => this.refuse(closed()))

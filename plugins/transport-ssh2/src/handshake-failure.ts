@@ -1,6 +1,15 @@
-import type { Credentials } from './handshake.js'
+import type { Offer } from './algorithms.js'
 import type { Failures } from './failures.js'
+import type { HostKey } from './host-key.js'
+import type { PrivateKeys } from './private-key.js'
 import { disagreement, parseServerHello, type ServerHello } from './server-hello.js'
+
+/** What we go into a handshake with. */
+export interface Credentials {
+  readonly pins: readonly HostKey[]
+  readonly privateKeys: PrivateKeys
+  readonly offer: Offer
+}
 
 /** How far a handshake has come. */
 export interface Progress {

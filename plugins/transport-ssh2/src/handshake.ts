@@ -5,12 +5,11 @@
 import type { Socket } from 'node:net'
 import type { ConnectContext } from 'guix-offload/plugin-api'
 import type { AuthenticationType, Client, NegotiatedAlgorithms } from 'ssh2'
-import type { Offer } from './algorithms.js'
 import { abortReason, type Failures } from './failures.js'
-import { describeKey, hostKeyMismatch, type HostKey } from './host-key.js'
-import { handshakeFailure, type Progress } from './handshake-failure.js'
+import { describeKey, hostKeyMismatch } from './host-key.js'
+import { handshakeFailure, type Credentials, type Progress } from './handshake-failure.js'
 import { keepAliveInterval } from './keep-alive.js'
-import type { PrivateKeys } from './private-key.js'
+import { ignoreAnnouncedHostKeys } from './ssh2-internals.js'
 import { helloLimit, parseServerHello } from './server-hello.js'
 
 export interface Session {
@@ -26,12 +25,6 @@ export interface Session {
   readonly privateKey: string
   /** A later key exchange showed a key that is not pinned. */
   refusal(): Error | undefined
-}
-
-export interface Credentials {
-  readonly pins: readonly HostKey[]
-  readonly privateKeys: PrivateKeys
-  readonly offer: Offer
 }
 
 export function handshake(client: Client, socket: Socket, failures: Failures, credentials: Credentials, { timeouts, signal }: ConnectContext): Promise<Session> {
@@ -117,6 +110,7 @@ export function handshake(client: Client, socket: Socket, failures: Failures, cr
       keepaliveInterval: keepAliveInterval(timeouts.keepAliveMs, timeouts.keepAliveMisses),
       keepaliveCountMax: Infinity,
     })
+    ignoreAnnouncedHostKeys(client)
     socket.on('data', onData)
   })
 }

@@ -6,8 +6,10 @@ import { channelRefused, socketRefused } from './channel-failure.js'
 import { abortReason, type Failures } from './failures.js'
 import type { Session } from './handshake.js'
 import { KeepAlive } from './keep-alive.js'
+import { PromptAcks } from './prompt-acks.js'
 import { quoteCommand } from './quote.js'
 import { receiveWindow, windowFor } from './receive-window.js'
+import { attempt } from './ssh2-internals.js'
 import { remoteProcess, type Subject } from './remote-process.js'
 
 /** Streams to Unix sockets came with OpenSSH 6.7, and only OpenSSH has them. */
@@ -17,10 +19,12 @@ export class Ssh2Connection implements Connection {
   readonly machine: BuildMachine
   readonly roundTripMs: number
   readonly closed: Promise<Error | undefined>
-  readonly openSocket?: (path: string, context: ChannelContext) => Promise<Duplex>
+  // Declared only: where it is absent there is not even an undefined member.
+  declare readonly openSocket?: (path: string, context: ChannelContext) => Promise<Duplex>
   /** Of every channel that is open or being opened. */
   private readonly killers = new Set<(error: Error) => void>()
   private readonly keepAlive: KeepAlive
+  private readonly promptAcks: PromptAcks | undefined
   private readonly windowSize: number
   private readonly socketGone: Promise<void>
   private end: { readonly reason: Error, readonly ours: boolean } | undefined
@@ -36,6 +40,7 @@ export class Ssh2Connection implements Connection {
     this.roundTripMs = session.roundTripMs
     this.windowSize = windowFor(session.roundTripMs)
     if (withSocketForwarding.test(session.software)) this.openSocket = (path, context) => this.startSocket(path, context)
+    this.promptAcks = /^OpenSSH_/.test(session.software) ? new PromptAcks(client, socket) : undefined
     this.keepAlive = new KeepAlive(socket, timeouts.keepAliveMs * timeouts.keepAliveMisses, (silentMs) => {
       this.lose(failures.connectionLost('using the connection', `nothing from the machine for ${(silentMs / 1000).toFixed(1)} s`))
     })
@@ -61,7 +66,10 @@ export class Ssh2Connection implements Connection {
       context.signal,
       step,
       (callback) => this.session.client.exec(line, callback),
-      (channel, onClosed) => remoteProcess(channel, step, this.failures, receiveWindow(channel, this.windowSize), onClosed),
+      (channel, onClosed) => {
+        this.promptAcks?.stop()
+        return remoteProcess(channel, step, this.failures, receiveWindow(channel, this.windowSize), onClosed)
+      },
       (error) => channelRefused(this.failures, step, others, error),
     )
   }
@@ -70,7 +78,7 @@ export class Ssh2Connection implements Connection {
     if (this.end === undefined) {
       const { client, socket, roundTripMs } = this.session
       this.finish(this.failures.connectionClosed('closing'), true)
-      client.end()
+      attempt(() => client.end())
       // A round trip for the server to close its side; one that does not must not hold us.
       const grace = setTimeout(() => socket.destroy(), 100 + 2 * roundTripMs)
       void this.socketGone.then(() => clearTimeout(grace))
@@ -152,6 +160,7 @@ export class Ssh2Connection implements Connection {
     if (this.end !== undefined) return
     this.end = { reason, ours }
     this.keepAlive.stop()
+    this.promptAcks?.stop()
     for (const kill of [...this.killers]) kill(reason)
   }
 }

@@ -1,9 +1,10 @@
 /**
- * The few things we need of ssh2 that it has but does not export: whether its compiled cryptography is in use, window messages and signals for a channel.
+ * The few things we need of ssh2 that it has but does not export: whether its compiled cryptography is in use, window messages and signals for a channel, and
+ * its answers to global requests.
  * Everything is looked at before it is used, and done without if a later version has changed it.
  */
 import { createRequire } from 'node:module'
-import type { ClientChannel } from 'ssh2'
+import type { Client, ClientChannel } from 'ssh2'
 
 /** How ssh2 1.17 keeps a channel. */
 interface ChannelInside {
@@ -27,6 +28,15 @@ function inside(channel: ClientChannel): ChannelInside | undefined {
   return known ? (channel as unknown as ChannelInside) : undefined
 }
 
+/** Once its connection has ended ssh2 throws at whatever is sent, though only with compression; the end itself is reported elsewhere. */
+export function attempt(send: () => void): void {
+  try {
+    send()
+  } catch {
+    // Nobody is left to send to.
+  }
+}
+
 /** True while the channel's number is ours to use. */
 const open = (channel: ChannelInside): boolean => channel.outgoing.state === 'open' || channel.outgoing.state === 'eof'
 
@@ -44,7 +54,7 @@ export function takeOverWindow(channel: ClientChannel): { readonly granted: numb
   return {
     granted,
     grant(bytes) {
-      if (open(internals)) internals._client._protocol.channelWindowAdjust(internals.outgoing.id, bytes)
+      if (open(internals)) attempt(() => internals._client._protocol.channelWindowAdjust(internals.outgoing.id, bytes))
     },
   }
 }
@@ -52,7 +62,7 @@ export function takeOverWindow(channel: ClientChannel): { readonly granted: numb
 /** Asks the server to signal the channel's command; ssh2's own `signal` does nothing once our side has sent its end of file. */
 export function sendSignal(channel: ClientChannel, name: string): void {
   const internals = inside(channel)
-  if (internals !== undefined && open(internals)) internals._client._protocol.signal(internals.outgoing.id, name)
+  if (internals !== undefined && open(internals)) attempt(() => internals._client._protocol.signal(internals.outgoing.id, name))
 }
 
 /** Whether ssh2's compiled cryptography (`sshcrypto.node`) was found and loaded. */
@@ -62,5 +72,21 @@ export function nativeCrypto(): boolean {
     return typeof crypto === 'object' && crypto !== null && 'bindingAvailable' in crypto && crypto.bindingAvailable === true
   } catch {
     return false
+  }
+}
+
+type GlobalRequest = (protocol: unknown, name: string, wantReply: boolean, data: unknown) => void
+
+/**
+ * Passes over the server's list of its host keys, sent after authentication for clients that learn keys. Ours are pinned; ssh2 would have the server prove each of
+ * them, with one signature per key, before it turns to our first channel.
+ */
+export function ignoreAnnouncedHostKeys(client: Client): void {
+  const { _protocol: protocol } = client as unknown as { readonly _protocol?: { readonly _handlers?: { GLOBAL_REQUEST?: GlobalRequest } } }
+  const handlers = protocol?._handlers
+  const answer = handlers?.GLOBAL_REQUEST
+  if (handlers === undefined || typeof answer !== 'function') return
+  handlers.GLOBAL_REQUEST = (self, name, wantReply, data) => {
+    if (name !== 'hostkeys-00@openssh.com' || wantReply) answer(self, name, wantReply, data)
   }
 }

@@ -25,6 +25,13 @@ export abstract class BaseCommand extends Command {
     return (command as unknown as { _run(): Promise<ReturnType<T['run']>> })._run()
   }
 
+  /** The use cases as the hook would have them: with the eyes of the user that guix-daemon runs as. */
+  protected async rootOfDaemonUser(): Promise<Root> {
+    const [{ readEnvironment }, { becomeDaemonUser }] = await Promise.all([import('../../config/environment.js'), import('./daemon-user.js')])
+    becomeDaemonUser(readEnvironment(process.env).storeDirectory)
+    return this.root()
+  }
+
   protected async root(): Promise<Root> {
     const { composeRoot } = await import('../../container/composition-root.js')
     return composeRoot(this.config, process.env)

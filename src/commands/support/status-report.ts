@@ -46,7 +46,9 @@ function conditionJson({ condition }: MachineStatus) {
 }
 
 function conditionLines(condition: MachineCondition): string[] {
-  const transport = Object.entries(condition.transport).map(([name, value]) => `${name} ${value}`)
+  // What people look for first; the rest, keys and addresses, is in --json.
+  const { server, cipher, compression } = condition.transport
+  const transport = [server, cipher, compression === undefined ? undefined : `compression ${compression}`].filter((part) => part !== undefined)
   return [
     `  kernel: ${condition.kernel}`,
     `  architecture: ${condition.architecture}`,

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { errorFactory } from '../../../src/errors/error-factory.js'
 import { ConfigurationError } from '../../../src/errors/offload-error.js'
 import { PackageRegistrar } from '../../../src/plugin-host/package-registrar.js'
 import { Contributions } from '../../../src/plugin-host/contributions.js'
+import { pluginHost } from '../../support/plugin-host.js'
 import type { PluginHost, SchedulingStrategy } from '../../../src/plugin-api/index.js'
 
-const host: PluginHost = { errors: errorFactory, log: { debug: () => undefined, info: () => undefined, warn: () => undefined }, options: { a: 1 } }
+const host: PluginHost = { ...pluginHost(), options: { a: 1 } }
 const strategy = (name: string): SchedulingStrategy => ({ name, rank: () => [] })
 
 function registrar(packageName: string, names: readonly string[]) {
@@ -65,7 +65,7 @@ describe('contributions', () => {
 
   it('lets the errors of the host through a factory unchanged', async () => {
     const one = new PackageRegistrar('@x/strict')
-    const error = errorFactory.configuration({ code: 'bad-option', step: 'reading options', problem: 'no' })
+    const error = host.errors.configuration({ code: 'bad-option', step: 'reading options', problem: 'no' })
     one.transport('t', () => Promise.reject(error))
     await expect(new Contributions(one.contributions).make('transport', 't', host)).rejects.toBe(error)
   })

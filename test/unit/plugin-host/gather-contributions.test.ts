@@ -5,6 +5,7 @@ import { Config } from '@oclif/core/config'
 import { settings } from '@oclif/core/settings'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { gatherContributions } from '../../../src/plugin-host/gather-contributions.js'
+import { pluginHost } from '../../support/plugin-host.js'
 import type { Log } from '../../../src/plugin-api/index.js'
 
 let root: string
@@ -59,7 +60,7 @@ describe('gathering contributions', () => {
     expect(warnings).toHaveLength(1)
     expect(warnings[0]).toMatch(/^plugin bad is left out: /)
     expect(warnings[0]).toMatch(reason)
-    await expect(contributions.make('transport', 'half', { errors: {} as never, log, options: undefined })).rejects.toThrow(/Plugin bad failed/)
+    await expect(contributions.make('transport', 'half', pluginHost())).rejects.toThrow(/Plugin bad failed/)
   })
 
   it('keeps what a plugin prints away from stdout', async () => {
