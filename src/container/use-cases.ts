@@ -26,7 +26,7 @@ async function connector(root: Root): Promise<Connect> {
 }
 
 async function offloadPorts(root: Root): Promise<OffloadPorts> {
-  const [environment, { offloadOnward }] = await Promise.all([
+  const [environment, { offloadOnward, timeouts }] = await Promise.all([
     root.resolve(tokens.environment),
     root.resolve(tokens.configuration),
   ])
@@ -44,7 +44,7 @@ async function offloadPorts(root: Root): Promise<OffloadPorts> {
     },
     async openRemoteStore(connection, _machine, signal) {
       const { SocketStore } = await import('../remote-store/socket-store.js')
-      return SocketStore.open(connection, { signal })
+      return SocketStore.open(connection, { signal, greetingMs: timeouts.handshakeMs, stallMs: timeouts.stallMs })
     },
     async loadSigner() {
       const { readSigner } = await import('../local-store/signing-key.js')

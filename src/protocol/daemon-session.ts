@@ -13,13 +13,17 @@ export interface SessionOptions {
   readonly signal?: AbortSignal | undefined
   /** What the daemon logs during any request but a build. */
   readonly onLog?: Consumer | undefined
+  /** Milliseconds in which it has to greet us. */
+  readonly greetingMs?: number | undefined
+  /** Milliseconds without a byte after which an export that has begun is given up. */
+  readonly stallMs?: number | undefined
 }
 
 /**
  * A conversation with guix-daemon, one request at a time.
  *
  * Every method rejects with a DaemonError if the daemon refuses (its text and status are in there), a MachineError `daemon-connection-lost` or what
- * the channel rejects with when the connection breaks, a ProtocolError when the daemon breaks the protocol, and an InternalError if another request
+ * the channel rejects with when the connection breaks or, where a limit is set, `daemon-silent`, a ProtocolError when the daemon breaks the protocol, and an InternalError if another request
  * is still running. After the first error but that last one the session is over and its channel closed.
  */
 export class DaemonSession {
@@ -52,6 +56,7 @@ export class DaemonSession {
       },
       reply: replies.nothing,
       onLog: options.onLog,
+      silence: options.greetingMs === undefined ? undefined : { ms: options.greetingMs, from: 'request' },
     })
     return new DaemonSession(exchange, options, version)
   }
@@ -90,7 +95,9 @@ export class DaemonSession {
 
   /** Passes one member of a bundle (archive, trailer and signature; without the leading 1) to `onData`. */
   exportPath(path: string, onData: Consumer, sign = true): Promise<void> {
-    return this.#request('exporting an item', requests.exportPath(path, sign), replies.one, { onData })
+    const { stallMs } = this.#options
+    const silence = stallMs === undefined ? undefined : ({ ms: stallMs, from: 'data' } as const)
+    return this.#request('exporting an item', requests.exportPath(path, sign), replies.one, { onData, silence })
   }
 
   setOptions(options: requests.DaemonOptions): Promise<void> {

@@ -22,6 +22,17 @@ export interface Request<T> {
   readonly onData?: Consumer | undefined
   /** For the answers to READ frames; without it they are an error. */
   readonly source?: AsyncIterable<Uint8Array> | undefined
+  readonly silence?: SilenceLimit | undefined
+}
+
+/**
+ * How long the daemon may say nothing. Only where it has nothing to wait for itself: adding, keeping and exporting an item wait for a collection of garbage that is
+ * under way, which may take hours, and a build takes its time anyway.
+ */
+export interface SilenceLimit {
+  readonly ms: number
+  /** `data`: once the first data has come. */
+  readonly from: 'request' | 'data'
 }
 
 const logTailLength = 4096
@@ -112,9 +123,20 @@ export class Exchange {
       const step = decoding.next()
       for (let delivery = gathered.next(); delivery !== undefined; delivery = gathered.next()) await this.#guard(delivery)
       if (step.done === true) return step.value
-      const chunk = await this.#guard(this.#channel.read().catch(brokenChannel))
+      const chunk = await this.#read(gathered.silenceMs)
       if (chunk === undefined) this.#feed.end()
       else this.#feed.push(chunk)
+    }
+  }
+
+  async #read(silenceMs: number | undefined): Promise<Uint8Array | undefined> {
+    const reading = this.#guard(this.#channel.read().catch(brokenChannel))
+    if (silenceMs === undefined) return reading
+    const timer = setTimeout(() => this.#interrupt?.(stalled(this.#running ?? 'talking to the daemon', silenceMs)), silenceMs)
+    try {
+      return await reading
+    } finally {
+      clearTimeout(timer)
     }
   }
 
@@ -160,7 +182,15 @@ class GatheredFrames implements FrameSink {
   #data: Buffer[] = []
   #tail = Buffer.alloc(0)
 
-  constructor(private readonly to: { readonly onLog?: Consumer | undefined; readonly onData?: Consumer | undefined }) {}
+  #dataHasCome = false
+
+  constructor(private readonly to: Pick<Request<unknown>, 'onLog' | 'onData' | 'silence'>) {}
+
+  /** How long the next piece may take. */
+  get silenceMs(): number | undefined {
+    const { silence } = this.to
+    return silence?.from === 'request' || this.#dataHasCome ? silence?.ms : undefined
+  }
 
   get logTail(): string {
     return this.#tail.toString('utf8')
@@ -171,6 +201,7 @@ class GatheredFrames implements FrameSink {
   }
 
   data(piece: Buffer): void {
+    this.#dataHasCome = true
     this.#data.push(piece)
   }
 
@@ -220,6 +251,12 @@ function translate(error: unknown, step: string): Error {
   }
   if (error instanceof BrokenChannel) return new MachineError({ ...lost, problem: `the connection to the daemon broke: ${error.message}`, cause: error.cause })
   return error instanceof Error ? error : new InternalError(`${step}: something that is no error was thrown`, error)
+}
+
+function stalled(step: string, ms: number): MachineError {
+  return new MachineError({
+    code: 'daemon-silent', step, problem: `the daemon has said nothing for ${ms / 1000} s`, cure: 'The machine may be overloaded, or its guix-daemon hang',
+  })
 }
 
 function abortReason(signal: AbortSignal | undefined): Error {

@@ -12,6 +12,10 @@ export interface SocketStoreOptions {
   readonly signal: AbortSignal
   /** What the daemon logs beside a build. */
   readonly onLog?: Consumer | undefined
+  /** Milliseconds the daemon has for its greeting. */
+  readonly greetingMs?: number | undefined
+  /** Milliseconds without a byte after which an export that has begun is given up. */
+  readonly stallMs?: number | undefined
 }
 
 /** Protecting items costs a round trip each; no more time than this is spent on it. */
@@ -44,7 +48,7 @@ export class SocketStore implements RemoteStore {
 
   /**
    * @throws OffloadFailure what {@link Connection.openSocket} throws, `socket-unavailable` when the transport cannot open sockets, `unsupported-protocol-version`,
-   * `malformed-data` when something else than a guix-daemon answers
+   * `malformed-data` when something else than a guix-daemon answers, `daemon-silent` when nothing does
    */
   static async open(connection: Connection, options: SocketStoreOptions): Promise<SocketStore> {
     return new SocketStore(connection, options, await openSession(connection, options))
@@ -181,7 +185,7 @@ async function openSession(connection: Connection, options: SocketStoreOptions):
   }
   try {
     const stream = await connection.openSocket(machine.daemonSocket, { signal: options.signal })
-    return await DaemonSession.open(new DuplexChannel(stream), { signal: options.signal, onLog: options.onLog })
+    return await DaemonSession.open(new DuplexChannel(stream), options)
   } catch (error) {
     throw atMachine(error, place)
   }

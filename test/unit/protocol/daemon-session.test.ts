@@ -258,3 +258,33 @@ describe('what a daemon must not do', () => {
     expect(await failure(ask(session))).toBe(broken)
   })
 })
+
+describe('a daemon that falls silent', () => {
+  const silent = { code: 'daemon-silent', fault: 'machine', retry: 'other-machine' }
+
+  it('is given up where it owes us its greeting', async () => {
+    const daemon = new ScriptedDaemon([{ expect: hello }, { send: helloBack().subarray(0, 16) }])
+    expect(await failure(DaemonSession.open(daemon, { greetingMs: 30 }))).toMatchObject(silent)
+    expect(daemon.closed).toBe(true)
+  })
+
+  it('is given up in the middle of an item', async () => {
+    const daemon = new ScriptedDaemon([...greeted(), { expect: join(int(16), str(item), int(1)) }, { send: write('half') }])
+    const session = await DaemonSession.open(daemon, { stallMs: 30 })
+    const pieces: string[] = []
+    const reason = await failure(session.exportPath(item, (bytes) => void pieces.push(Buffer.from(bytes).toString())))
+    expect(reason).toMatchObject({ ...silent, message: expect.stringContaining('exporting an item: the daemon has said nothing for 0.03 s') as string })
+    expect(pieces).toEqual(['half'])
+    expect(daemon.closed).toBe(true)
+  })
+
+  it('is waited for before an item, since it may be collecting garbage, and while we are busy ourselves', async () => {
+    const daemon = new ScriptedDaemon([...greeted(), { expect: join(int(16), str(item), int(1)) }])
+    const session = await DaemonSession.open(daemon, { stallMs: 20 })
+    const exporting = session.exportPath(item, () => new Promise((resolve) => setTimeout(resolve, 60)))
+    await new Promise((resolve) => setTimeout(resolve, 60))
+    daemon.say(join(write('item'), last(), int(1)))
+    await exporting
+    expect(session.usable).toBe(true)
+  })
+})
