@@ -55,6 +55,15 @@ const isMoving = async (direction: 'rx' | 'tx') => {
   return (await moved()) - before > 100_000
 }
 
+/** Machines that are not chosen for now, as their SSH servers do not answer; resolves to what makes them answer again. */
+const outOfTheRace = async (...names: readonly string[]) => {
+  const servers = names.map((name) => farm.builder(name).sshd)
+  for (const server of servers) await server.pause()
+  return async () => {
+    for (const server of servers) await server.resume()
+  }
+}
+
 const ways = {
   'its SSH server is killed': { end: (machine: Machine) => machine.sshd.kill(), mend: (machine: Machine) => machine.sshd.start() },
   'its daemon is killed': { end: (machine: Machine) => machine.daemon.kill(), mend: (machine: Machine) => machine.daemon.start() },
@@ -69,6 +78,8 @@ const lost = async (phase: Phase, end: (machine: Machine) => Promise<unknown>, f
   const marker = uniqueMarker()
   const { spec, reached } = await scene(phase, marker, feature)
   if (phase !== 'build') await b1.limitBandwidth('16mbit')
+  // Or a busy host might let the better machine lose the race for the first choice.
+  const resume = await outOfTheRace('b2')
   let log = ''
   let hooks: number[] = []
   const building = buildDerivation(farm.master, spec, { onLog: (text) => (log += text) })
@@ -76,6 +87,7 @@ const lost = async (phase: Phase, end: (machine: Machine) => Promise<unknown>, f
   try {
     await waitFor(`b1 to be in phase ${phase}`, () => reached(log, 'b1'), 30_000)
     hooks = (await hookProcesses(farm.master)).map(({ hostPid }) => hostPid)
+    await resume()
     ended = performance.now()
     await end(b1)
     await waitFor('the next machine', () => /trying 'b2'/.test(log), 20_000)
@@ -124,13 +136,15 @@ describe('another machine takes over when', () => {
   })
 })
 
-it('a third machine takes over when the second is lost as well; then it is over', async () => {
+it('a third machine takes over when the second is lost as well', async () => {
   const marker = uniqueMarker()
   let log = ''
   const spec = { name: 'lost-twice', script: `${marker}; sleep 3; hostname > $out`, features: ['three'] }
+  const resume = { b2: await outOfTheRace('b2'), b3: await outOfTheRace('b3') }
   const building = buildDerivation(farm.master, spec, { onLog: (text) => (log += text) })
   for (const [name, next] of [['b1', 'b2'], ['b2', 'b3']] as const) {
     await waitFor(`${name} to build`, async () => log.includes(`@ build-remote `) && log.includes(` ${name}\n`) && (await buildersWith(marker)).length > 0, 20_000)
+    await resume[next]()
     await farm.builder(name).daemon.kill()
     await waitFor(`${next} to take over`, () => log.includes(`'${name}' failed (daemon-connection-lost); trying '${next}'\n`), 20_000)
   }
