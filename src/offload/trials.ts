@@ -7,7 +7,7 @@ import { discardingSink } from '../nar/nar-sink.js'
 import type { Connection } from '../plugin-api/index.js'
 import type { RemoteStore } from '../remote-store/remote-store.js'
 import { Decoder } from '../wire/byte-feed.js'
-import { check } from './fetch-outputs.js'
+import { check, fromMachine } from './fetch-outputs.js'
 import type { LocalStore, OffloadPorts } from './ports.js'
 import { runCommand } from './run-command.js'
 
@@ -53,10 +53,13 @@ export async function tryImport(machine: string, remote: RemoteStore, local: Loc
 export async function tryExport(machine: string, remote: RemoteStore, ports: OffloadPorts): Promise<string> {
   const path = await remote.addText('import-test', nonce(machine), [])
   const sink = { begin: () => discardingSink, item: () => undefined }
-  const decoder = new Decoder(`${path} from ${machine}`, (feed) => memberGrammar(feed, sink, ports.storeDirectory))
-  await remote.exportItem(path, (bytes) => {
-    decoder.push(bytes)
+  const decoder = new Decoder('an archive', (feed) => memberGrammar(feed, sink, ports.storeDirectory))
+  const item = await fromMachine(machine, path, async () => {
+    await remote.exportItem(path, (bytes) => {
+      decoder.push(bytes)
+    })
+    return decoder.end()
   })
-  await check(decoder.end(), path, machine, await ports.loadAcl())
+  await check(item, path, machine, await ports.loadAcl())
   return path
 }

@@ -106,7 +106,13 @@ export class SocketStore implements RemoteStore {
   async exportItem(path: string, onData: Consumer): Promise<void> {
     await this.#warmUp
     const session = this.#signer ?? this.#main
-    await this.#at({ step: 'retrieving a store item', subject: path }, session.exportPath(path, onData))
+    const sink = new WatchedSink(onData)
+    try {
+      await session.exportPath(path, sink.take)
+    } catch (error) {
+      // What the consumer makes of the data, and what goes wrong in our own store, is the consumer's to tell.
+      throw error === sink.failure ? error : this.#place(error, { step: 'retrieving a store item', subject: path })
+    }
   }
 
   async keep(paths: readonly string[]): Promise<number> {
@@ -172,6 +178,22 @@ class WatchedSource implements AsyncIterable<Uint8Array> {
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     try {
       yield* this.source
+    } catch (error) {
+      this.failure = error
+      throw error
+    }
+  }
+}
+
+/** Remembers with what the consumer itself failed. */
+class WatchedSink {
+  failure: unknown
+
+  constructor(private readonly consumer: Consumer) {}
+
+  readonly take = async (bytes: Uint8Array): Promise<void> => {
+    try {
+      await this.consumer(bytes)
     } catch (error) {
       this.failure = error
       throw error

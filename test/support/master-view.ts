@@ -27,7 +27,7 @@ export async function logBytes(machine: Machine, derivation: string): Promise<Bu
   const name = derivation.slice('/gnu/store/'.length)
   const file = `/var/log/guix/drvs/${name.slice(0, 2)}/${name.slice(2)}.gz`
   const packed = await machine.spawn(['cat', file], { encoding: 'buffer', maxBuffer: 512 * 2 ** 20 })
-  return gunzipSync(packed.stdout as Uint8Array)
+  return gunzipSync(packed.stdout)
 }
 
 /** A command for the beginning of a builder's script that does nothing, by which {@link buildersWith} finds its processes. */
