@@ -7,7 +7,7 @@ import { probe } from './probe.js'
 import { raceInOrder, type Entrant } from './race.js'
 import type { Slot, SlotCount } from './slots.js'
 import { VerdictBoard } from './verdict-board.js'
-import { failureVerdict, fitness, objection, type Verdict } from './verdict.js'
+import { failureVerdict, fitness, objection, type Verdict, withoutMachine } from './verdict.js'
 
 /** What is remembered of a machine from other builds. */
 export interface MachineHealth {
@@ -142,7 +142,7 @@ export class MachineSelector {
       board.put({ machine, code: 'slots-taken', reason: `${machine.parallelBuilds} of ${machine.parallelBuilds} slots taken` })
     } catch (error) {
       if (!(error instanceof ConfigurationError)) throw error
-      board.put({ machine, code: 'slots-unusable', reason: error.message, error })
+      board.put({ machine, code: 'slots-unusable', reason: withoutMachine(error), error })
     }
     return undefined
   }
