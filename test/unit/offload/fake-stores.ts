@@ -14,7 +14,7 @@ import { encodeTree, file, type Tree } from '../../support/tree.js'
 import { signer } from '../trust/golden.js'
 
 /** The name that a call or a message is written down as, store paths by what follows their hash. */
-const shown = (text: string): string => text.replaceAll(/\S*\/[0-9a-z]{32}-/g, '').replaceAll(/guix-offload-[0-9a-f]{32}/g, 'TEMPORARY')
+const shown = (text: string): string => text.replaceAll(/[^\s']*\/[0-9a-z]{32}-/g, '').replaceAll(/guix-offload-[0-9a-f]{32}/g, 'TEMPORARY')
 
 export class FakeStores {
   readonly storeDirectory: string
