@@ -45,7 +45,7 @@ async function offloadPorts(root: Root): Promise<OffloadPorts> {
     },
     async openRemoteStore(connection, _machine, signal) {
       const { SocketStore } = await import('../remote-store/socket-store.js')
-      return SocketStore.open(connection, { signal, stallMs: timeouts.stallMs })
+      return SocketStore.open(connection, { signal, greetingMs: timeouts.handshakeMs, stallMs: timeouts.stallMs })
     },
     async loadSigner() {
       const { readSigner } = await import('../local-store/signing-key.js')

@@ -9,14 +9,12 @@ import type { RemoteStore } from '../remote-store/remote-store.js'
 import { Decoder } from '../wire/byte-feed.js'
 import { check, fromMachine } from './fetch-outputs.js'
 import type { LocalStore, OffloadPorts } from './ports.js'
-import { runCommand } from './run-command.js'
+import { completePath, runCommand } from './run-command.js'
 
 /** What an offload needs of a machine, tried on something small that nobody has seen before. */
 const nonce = (name: string): string => `${name} ${randomBytes(16).toString('hex')}\n`
 
-/** A non-interactive login may have a PATH without Guix. */
-const versionScript = `
-PATH="$PATH:/run/current-system/profile/bin:/var/guix/profiles/per-user/root/current-guix/bin:$HOME/.config/guix/current/bin:/usr/local/bin:/usr/bin"
+const versionScript = `${completePath}
 exec guix --version`
 
 /** The version of Guix on the machine, such as `1.5.0`. */

@@ -13,7 +13,12 @@ export interface SocketStoreOptions {
   readonly signal: AbortSignal
   /** What the daemon logs beside a build. */
   readonly onLog?: Consumer | undefined
-  /** Milliseconds without a byte after which a request other than a build is given up; undefined: never. */
+  /** Milliseconds the daemon has for its greeting; undefined: for ever. */
+  readonly greetingMs?: number | undefined
+  /**
+   * Milliseconds without a byte after which a request other than a build is given up; undefined: never. A daemon that has said that it waits for a collection of garbage may
+   * take its time.
+   */
   readonly stallMs?: number | undefined
 }
 
@@ -151,7 +156,7 @@ export class SocketStore implements RemoteStore {
 
   #overdue(timeout: number): MachineError {
     return new MachineError({
-      code: 'daemon-stalled', machine: label(this.#connection.machine), step: 'building',
+      code: 'daemon-silent', machine: label(this.#connection.machine), step: 'building',
       problem: `the build should have been ended after ${timeout} s, and the daemon there has not done so`, cure: 'See to guix-daemon there',
     })
   }
@@ -201,6 +206,14 @@ class WatchedSink {
   }
 }
 
+/** Adding, keeping and exporting an item wait for a collection that is under way, which may take hours; the daemon says so, once. */
+function patient(guard: StallGuard, onLog: Consumer | undefined): Consumer {
+  return (bytes) => {
+    if (Buffer.from(bytes).includes('garbage collector lock')) guard.suspend()
+    return onLog?.(bytes)
+  }
+}
+
 async function openSession(connection: Connection, options: SocketStoreOptions): Promise<GuardedSession> {
   const { machine } = connection
   const place = { machine: label(machine), step: 'reaching its guix-daemon', subject: machine.daemonSocket }
@@ -209,8 +222,11 @@ async function openSession(connection: Connection, options: SocketStoreOptions):
   }
   try {
     const stream = await connection.openSocket(machine.daemonSocket, { signal: options.signal })
-    const guard = new StallGuard(new DuplexChannel(stream), place.machine, options.stallMs)
-    return { guard, session: await DaemonSession.open(guard, { signal: options.signal, onLog: options.onLog }) }
+    const guard = new StallGuard(new DuplexChannel(stream), place.machine, options.greetingMs)
+    const session = await DaemonSession.open(guard, { signal: options.signal, onLog: patient(guard, options.onLog) })
+    guard.limitMs = options.stallMs
+    guard.step = 'waiting for its guix-daemon'
+    return { guard, session }
   } catch (error) {
     throw atMachine(error, place)
   }

@@ -41,12 +41,12 @@ export interface SelectionPolicy {
   readonly maxRunning: number
 }
 
-/** An SSH handshake on a LAN and a probe fit in the head start; what is dead costs that and no more. */
+/** An SSH handshake on a LAN and a probe fit in the head start also where the processors are busy; what is dead costs that and no more. */
 export const defaultSelectionPolicy: SelectionPolicy = {
   storeDirectory: '/gnu/store',
   minimumFreeBytes: 100 * 2 ** 20,
   probeMs: 10_000,
-  headStartMs: 200,
+  headStartMs: 400,
   graceMs: 50,
   maxRunning: 8,
 }

@@ -32,6 +32,7 @@ beforeAll(async () => {
   })
   // The honest machine answers late enough for the liar to be chosen first, always.
   await farm.builder('honest').writeFile('/usr/local/sbin/slow-keys', '#!/bin/sh\nsleep 0.7\ncat /root/.ssh/authorized_keys\n', 0o755)
+  await farm.master.writeFile('/etc/guix/offload.yaml', 'timeouts: { stall: 2s, handshake: 5s }\n', 0o644, farm.master.daemonUser)
   liar = await LyingDaemon.start(farm.builder('liar'))
   own = await signerOf(farm.builder('liar'))
 })
@@ -53,11 +54,9 @@ const storeNames = async () => (await farm.master.sh('ls -A /gnu/store /gnu/stor
 /** What must not be there, whatever a machine sends. */
 const outsideOfStore = () => farm.master.sh(`find / -xdev -name '*${canary}*' -not -path '/proc/*' 2>/dev/null; find /tmp /gnu /etc /root -name '*${canary}*' 2>/dev/null; true`)
 
-const takenSlots = async (name: string) => {
-  const { stdout } = await farm.run(['status', '/etc/guix/machines.scm', `^${name}$`, '--json'])
-  const [machine] = JSON.parse(String(stdout)) as { takenSlots: number }[]
-  return machine?.takenSlots
-}
+/** By the kernel's table of locks, which has the inode number of each file last. */
+const slotTaken = async (name: string) =>
+  (await farm.master.sh(`inode=$(stat -c %i '/var/guix/offload/${name}:22/0'); grep -c ":$inode 0 " /proc/locks || true`)) !== '0'
 
 interface Refused {
   readonly drv: string
@@ -206,6 +205,14 @@ const lies: readonly { readonly what: string; readonly lie: (asked: ExportAsked)
     },
     code: 'malformed-data', words: /not the archive format at byte \d+ \(expected/,
   },
+  {
+    what: 'half an item, and then nothing',
+    async lie(asked) {
+      await asked.send(write((await asked.member()).subarray(0, 128)))
+      await asked.gone
+    },
+    code: 'daemon-silent', words: /said nothing for 2 s\. The machine may be overloaded/,
+  },
 ]
 
 describe('a machine that lies about its outputs', () => {
@@ -286,6 +293,10 @@ describe('a machine that lies before the build', () => {
     })
   })
 
+  it('takes the connection and never greets', async () => {
+    expect(await conversation({ greeting: helloBack().subarray(0, 15) })).toMatchObject({ code: 'daemon-silent', message: expect.stringContaining('reaching its guix-daemon: the daemon has said nothing for 5 s') as string })
+  })
+
   it('is no guix-daemon', async () => {
     expect(await conversation({ greeting: Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n') })).toMatchObject({ code: 'malformed-data', message: expect.stringContaining('/run/liar/socket') as string })
   })
@@ -314,19 +325,19 @@ describe('an honest machine besides', () => {
     }, 'daemon-connection-lost'],
     ['a path out of the store', sends(directory(['..', file(canary)])), 'malformed-data'],
   ] as const)('does the build after %s, while the slot of the liar is free again', async (_what, lie, code) => {
-    const wanted = spec(currentSystem, { script: 'mkdir $out; echo honest > $out/file; sleep 1' })
+    const wanted = spec(currentSystem, { script: 'mkdir $out; echo honest > $out/file; sleep 0.7' })
     liar.lies = { export: lie }
     let during: Promise<unknown> | undefined
     const { drv, outputs, built: valid, log, failure } = await buildDerivation(farm.master, wanted, {
       onLog(text) {
-        if (text.includes(`@ build-remote`) && text.includes(' honest')) during ??= Promise.all([takenSlots('liar'), takenSlots('honest')])
+        if (text.includes(`@ build-remote`) && text.includes(' honest')) during ??= Promise.all([slotTaken('liar'), slotTaken('honest')])
       },
     })
     expect(failure).toBeUndefined()
     expect(valid).toBe(true)
     expect(await farm.master.readFile(`${outputs.out}/file`)).toBe('honest')
     expect(log).toContain(`'liar' failed (${code}); trying 'honest'`)
-    expect(await during).toEqual([0, 1])
+    expect(await during).toEqual([false, true])
     const entries = (await farm.history()).filter((entry) => entry.derivation === drv)
     expect(entries).toMatchObject([{ machine: 'liar:22', outcome: 'machine-failed', error: { code } }, { machine: 'honest:22', outcome: 'built' }])
     expect(await farm.master.sh('ls -A /gnu/store | grep guix-offload- || true')).toBe('')
