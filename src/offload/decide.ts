@@ -54,12 +54,21 @@ export async function decide(request: BuildRequest, limits: BuildLimits, ports: 
   return {
     reply: 'accept',
     async offload(inputs, outputs) {
-      ports.cleanUp()
+      cleanUpAfterOthers(ports)
       const task = { request, inputs, outputs, ...limits }
       const { offloadDerivation } = await loading
       return offloadDerivation(task, selection, selectMilliseconds, { ...ports, reselect }, ports.buildLog, signal)
     },
     abandon: () => selection.release(),
+  }
+}
+
+/** What others have left is in nobody's way: that it cannot be removed must not fail this build. */
+function cleanUpAfterOthers(ports: DecidePorts): void {
+  try {
+    ports.cleanUp()
+  } catch (error) {
+    ports.log.debug(`what killed hooks left in the store cannot be removed: ${String(error)}`)
   }
 }
 
