@@ -72,7 +72,9 @@ function cleanUpAfterOthers(ports: DecidePorts): void {
   }
 }
 
-function tellChoice({ machine, slot, probe }: Chosen, { log }: DecidePorts): void {
+function tellChoice({ machine, slot, probe, verdicts }: Chosen, { log }: DecidePorts): void {
+  // Passed over, but not in silence: a misconfigured machine would otherwise never be noticed while another one works.
+  for (const verdict of verdicts) if (verdict.error !== undefined) log.warn(`machine '${machineId(verdict.machine)}': ${verdict.reason}`)
   log.info(messages.slotAcquired(process.pid, slot.file))
   log.info(messages.normalizedLoad(machine.name, probe.normalizedLoad))
 }
