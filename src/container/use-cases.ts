@@ -1,4 +1,5 @@
 import { hrtime } from 'node:process'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { BuildMachine, Connection, ConnectContext } from '../plugin-api/index.js'
 import type { DecidePorts } from '../offload/decide.js'
 import type { OffloadPorts } from '../offload/ports.js'
@@ -110,6 +111,9 @@ export async function makeDecider(root: Root) {
       ...ports,
       probe,
       log: { debug: ports.log.debug.bind(ports.log), info: say, warn: (message) => say(`guix offload: warning: ${message}`) },
+      async pause(milliseconds, signal) {
+        await sleep(milliseconds, undefined, { signal })
+      },
       history: new HistoryFile(ports.stateDirectory),
       answerPolicy: { daemonSystem: words.system, onUnreachable: configuration.onUnreachable },
       cleanUp: () => void removeLeftovers(ports.storeDirectory, ports.stateDirectory),
