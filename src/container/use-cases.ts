@@ -43,8 +43,8 @@ async function offloadPorts(root: Root): Promise<OffloadPorts> {
       return LocalDaemon.open(localDaemonSocket(environment), signal)
     },
     async openRemoteStore(connection, _machine, signal) {
-      const { SocketStore } = await import('../remote-store/socket-store.js')
-      return SocketStore.open(connection, { signal, stallMs: timeouts.stallMs })
+      const [{ openRemoteStore }, { RungFiles }] = await Promise.all([import('../remote-store/open-remote-store.js'), import('../state/rung-memory.js')])
+      return openRemoteStore(connection, { signal, stallMs: timeouts.stallMs, memory: new RungFiles(stateDirectory), log: root.resolve(tokens.log) })
     },
     async loadSigner() {
       const { readSigner } = await import('../local-store/signing-key.js')

@@ -1,4 +1,5 @@
 import type { Consumer } from '../protocol/consumer.js'
+import type { Rung } from '../state/rung-memory.js'
 
 /** How a derivation is to be built there. */
 export interface BuildOptions {
@@ -21,6 +22,9 @@ export interface BuildOptions {
  * one the store is of no more use but for {@link RemoteStore.close}.
  */
 export interface RemoteStore {
+  /** The way to it. */
+  readonly rung: Rung
+
   /**
    * Which of `paths` are not valid there, in the given order. One round trip, however many.
    * @throws OffloadFailure `daemon-connection-lost`, …

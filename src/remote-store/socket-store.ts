@@ -1,10 +1,13 @@
 import { MachineError } from '../errors/offload-error.js'
-import type { BuildMachine, Connection } from '../plugin-api/index.js'
+import type { Connection } from '../plugin-api/index.js'
+import type { ByteChannel } from '../protocol/byte-channel.js'
 import { DaemonSession } from '../protocol/daemon-session.js'
 import type { Consumer } from '../protocol/consumer.js'
+import type { Rung } from '../state/rung-memory.js'
 import { atMachine, type Place } from './at-machine.js'
 import { daemonOptions } from './daemon-options.js'
-import { DuplexChannel } from './duplex-channel.js'
+import { openSocketChannel } from './socket-channel.js'
+import { labelOf } from './label.js'
 import type { BuildOptions, RemoteStore } from './remote-store.js'
 import { StallGuard } from './stall-guard.js'
 
@@ -15,7 +18,12 @@ export interface SocketStoreOptions {
   readonly onLog?: Consumer | undefined
   /** Milliseconds without a byte after which a request other than a build is given up; undefined: never. */
   readonly stallMs?: number | undefined
+  /** How to get to the daemon's socket; by the connection's own means unless this is said. */
+  readonly openChannel?: OpenChannel | undefined
+  readonly rung?: Rung | undefined
 }
+
+export type OpenChannel = (connection: Connection, options: Pick<SocketStoreOptions, 'signal' | 'stallMs'>) => Promise<ByteChannel>
 
 /** The daemon there ends a build that is silent or takes too long; if it has not done so this much later, it hangs itself. */
 const verdictGraceMs = 60_000
@@ -36,6 +44,7 @@ const keepCostMs = 0.3
  * over it, since the signing agent belongs to a session.
  */
 export class SocketStore implements RemoteStore {
+  readonly rung: Rung
   readonly #connection: Connection
   readonly #options: SocketStoreOptions
   readonly #main: DaemonSession
@@ -49,6 +58,7 @@ export class SocketStore implements RemoteStore {
   #mainSigns = false
 
   private constructor(connection: Connection, options: SocketStoreOptions, main: GuardedSession) {
+    this.rung = options.rung ?? 'socket'
     this.#connection = connection
     this.#options = options
     this.#main = main.session
@@ -145,7 +155,7 @@ export class SocketStore implements RemoteStore {
 
   #overdue(timeout: number): MachineError {
     return new MachineError({
-      code: 'daemon-stalled', machine: label(this.#connection.machine), step: 'building',
+      code: 'daemon-stalled', machine: labelOf(this.#connection.machine), step: 'building',
       problem: `the build should have been ended after ${timeout} s, and the daemon there has not done so`, cure: 'See to guix-daemon there',
     })
   }
@@ -159,7 +169,7 @@ export class SocketStore implements RemoteStore {
   }
 
   #place(error: unknown, place: Omit<Place, 'machine'>): unknown {
-    return atMachine(error, { machine: label(this.#connection.machine), ...place })
+    return atMachine(error, { machine: labelOf(this.#connection.machine), ...place })
   }
 }
 
@@ -181,19 +191,12 @@ class WatchedSource implements AsyncIterable<Uint8Array> {
 
 async function openSession(connection: Connection, options: SocketStoreOptions): Promise<GuardedSession> {
   const { machine } = connection
-  const place = { machine: label(machine), step: 'reaching its guix-daemon', subject: machine.daemonSocket }
-  if (connection.openSocket === undefined) {
-    throw new MachineError({ ...place, code: 'socket-unavailable', problem: 'this transport or server cannot open sockets on the machine' })
-  }
+  const place = { machine: labelOf(machine), step: 'reaching its guix-daemon', subject: machine.daemonSocket }
+  const { signal, stallMs, openChannel = openSocketChannel } = options
   try {
-    const stream = await connection.openSocket(machine.daemonSocket, { signal: options.signal })
-    const guard = new StallGuard(new DuplexChannel(stream), place.machine, options.stallMs)
-    return { guard, session: await DaemonSession.open(guard, { signal: options.signal, onLog: options.onLog }) }
+    const guard = new StallGuard(await openChannel(connection, { signal, stallMs }), place.machine, stallMs)
+    return { guard, session: await DaemonSession.open(guard, { signal, onLog: options.onLog }) }
   } catch (error) {
     throw atMachine(error, place)
   }
-}
-
-function label(machine: BuildMachine): string {
-  return machine.port === 22 ? machine.name : `${machine.name}:${machine.port}`
 }

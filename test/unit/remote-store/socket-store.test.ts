@@ -258,7 +258,7 @@ describe('errors of a SocketStore', () => {
       close: () => Promise.resolve(),
     }
     await expect(SocketStore.open(bare, { signal: new AbortController().signal })).rejects.toMatchObject({
-      code: 'socket-unavailable',
+      code: 'forwarding-refused',
       report: place,
     })
   })
