@@ -44,7 +44,8 @@ async function offloadPorts(root: Root): Promise<OffloadPorts> {
     },
     async openRemoteStore(connection, _machine, signal) {
       const [{ openRemoteStore }, { RungFiles }] = await Promise.all([import('../remote-store/open-remote-store.js'), import('../state/rung-memory.js')])
-      return openRemoteStore(connection, { signal, stallMs: timeouts.stallMs, memory: new RungFiles(stateDirectory), log: root.resolve(tokens.log) })
+      const memory = new RungFiles(stateDirectory)
+      return openRemoteStore(connection, { signal, memory, greetingMs: timeouts.handshakeMs, stallMs: timeouts.stallMs, log: root.resolve(tokens.log) })
     },
     async loadSigner() {
       const { readSigner } = await import('../local-store/signing-key.js')

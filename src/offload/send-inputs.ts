@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
-import { MachineError } from '../errors/offload-error.js'
+import { MachineError, TrustError } from '../errors/offload-error.js'
 import { directInputs, readDerivation } from '../local-store/derivation-file.js'
-import type { LocalItem } from '../local-store/missing-items.js'
+import { inReferenceOrder, type LocalItem } from '../local-store/missing-items.js'
 import { signedBundle } from '../local-store/signed-bundle.js'
 import type { RemoteStore } from '../remote-store/remote-store.js'
 import { parseStorePath, storePathName } from '../wire/store-path.js'
@@ -24,13 +24,22 @@ export async function sendInputs(task: OffloadTask, name: string, remote: Remote
   ports.log.info(sendingItems(items.length, bytes, name))
 
   const others = items.filter((item) => item.path !== derivation)
-  if (others.length > 0) {
-    const signer = await ports.loadSigner()
-    await remote.importBundle(signedBundle(others, ports.storeDirectory, signer, (path, onData) => local.exportSigned(path, onData)))
-  }
+  if (others.length > 0) await importItems(others, remote, local, ports)
   const own = items.find((item) => item.path === derivation)
   if (own !== undefined) await addDerivation(own, name, remote, ports.storeDirectory)
   return { items: items.length, bytes }
+}
+
+async function importItems(items: readonly LocalItem[], remote: RemoteStore, local: LocalStore, ports: OffloadPorts): Promise<void> {
+  const ordered = inReferenceOrder(items)
+  const signer = await ports.loadSigner()
+  try {
+    await remote.importBundle(signedBundle(ordered, ports.storeDirectory, signer, (path, onData) => local.exportSigned(path, onData)))
+  } catch (error) {
+    // The daemon does not say which item it refused. One key signs them all, so it was the first.
+    if (!(error instanceof TrustError) || error.code !== 'signing-key-not-authorized') throw error
+    throw new TrustError({ ...error.report, subject: ordered[0]?.path }, error.retry)
+  }
 }
 
 async function addDerivation({ path, info }: LocalItem, machine: string, remote: RemoteStore, storeDirectory: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { daemonSocketChoice, guixSearchPath } from './remote-guix.js'
+import { daemonSocketChoice, completePath } from './remote-guix.js'
 
 /** In front of every line of the bridge's own; logins may print all sorts of things before. */
 export const bridgeMark = 'guix-offload-bridge: '
@@ -7,7 +7,7 @@ export const bridgeMark = 'guix-offload-bridge: '
  * Copies between the standard streams and the daemon's socket, `$1`. Says first with what: `socat`, from then on every byte is the daemon's; `guix`, then a
  * REPL waits for {@link bridgeProgram}; or `none`. socat gets plain paths only: to it commas, colons and quotes have meanings.
  */
-export const bridgeScript = `${guixSearchPath}${daemonSocketChoice}
+export const bridgeScript = `${completePath}${daemonSocketChoice}
 case $socket in
   unix:///*) socket=\${socket#unix://} ;;
   file:///*) socket=\${socket#file://} ;;

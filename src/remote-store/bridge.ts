@@ -10,8 +10,8 @@ import { TailText } from './tail-text.js'
 
 export interface BridgeOptions {
   readonly signal: AbortSignal
-  /** Milliseconds without a byte after which it is given up; undefined: never. */
-  readonly stallMs?: number | undefined
+  /** Milliseconds the bridge has for its first words; undefined: for ever. */
+  readonly greetingMs?: number | undefined
 }
 
 /** What may come before the bridge says its first word, in bytes. */
@@ -29,7 +29,8 @@ export async function openBridge(connection: Connection, options: BridgeOptions)
   const closing = new AbortController()
   const process = await connection.exec(['/bin/sh', '-c', bridgeScript, 'sh', machine.daemonSocket], { signal: AbortSignal.any([options.signal, closing.signal]) })
   const bridge = new BridgeChannel(process, closing, connection)
-  const guarded = new StallGuard(bridge, labelOf(machine), options.stallMs)
+  const guarded = new StallGuard(bridge, labelOf(machine), options.greetingMs)
+  guarded.step = step
   try {
     await bridge.start(guarded)
     return bridge

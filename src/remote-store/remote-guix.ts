@@ -1,8 +1,7 @@
-/**
- * Where a machine keeps its `guix`, for scripts of `/bin/sh`: a non-interactive login may have a PATH without it. What the account itself finds comes first.
- */
-export const guixSearchPath =
-  'PATH="$PATH:$HOME/.config/guix/current/bin:/run/current-system/profile/bin:/var/guix/profiles/per-user/root/current-guix/bin:/usr/local/bin:/usr/bin:/bin"\nexport PATH\n'
+/** First line of scripts: a server may hand a non-interactive session a PATH with next to nothing, and Guix is not in everybody's. What the account itself finds comes first. */
+export const completePath =
+  'PATH=${PATH:-/usr/bin:/bin}:/run/current-system/profile/bin:/var/guix/profiles/per-user/root/current-guix/bin:$HOME/.config/guix/current/bin:/usr/local/bin:/usr/bin:/bin\n'
+  + 'export PATH\n'
 
 /**
  * Which socket guix-daemon listens on there, as `$socket`: `$1`, unless the account's own environment names another. That one wins, as it does for any

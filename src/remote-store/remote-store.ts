@@ -58,7 +58,7 @@ export interface RemoteStore {
   /**
    * Streams one member of a bundle: archive, trailer, signature, without the 1 that introduces it. Nothing is read from the machine while `onData`
    * is busy. May not run beside {@link RemoteStore.build}.
-   * @throws OffloadFailure `daemon-refused`; what `onData` throws
+   * @throws OffloadFailure `daemon-refused`, …; what `onData` throws, as it is
    */
   exportItem(path: string, onData: Consumer): Promise<void>
 

@@ -16,14 +16,19 @@ export interface SocketStoreOptions {
   readonly signal: AbortSignal
   /** What the daemon logs beside a build. */
   readonly onLog?: Consumer | undefined
-  /** Milliseconds without a byte after which a request other than a build is given up; undefined: never. */
+  /** Milliseconds the daemon has for its greeting; undefined: for ever. */
+  readonly greetingMs?: number | undefined
+  /**
+   * Milliseconds without a byte after which a request other than a build is given up; undefined: never. A daemon that has said that it waits for a collection of garbage may
+   * take its time.
+   */
   readonly stallMs?: number | undefined
   /** How to get to the daemon's socket; by the connection's own means unless this is said. */
   readonly openChannel?: OpenChannel | undefined
   readonly rung?: Rung | undefined
 }
 
-export type OpenChannel = (connection: Connection, options: Pick<SocketStoreOptions, 'signal' | 'stallMs'>) => Promise<ByteChannel>
+export type OpenChannel = (connection: Connection, options: Pick<SocketStoreOptions, 'signal' | 'greetingMs'>) => Promise<ByteChannel>
 
 /** The daemon there ends a build that is silent or takes too long; if it has not done so this much later, it hangs itself. */
 const verdictGraceMs = 60_000
@@ -116,7 +121,13 @@ export class SocketStore implements RemoteStore {
   async exportItem(path: string, onData: Consumer): Promise<void> {
     await this.#warmUp
     const session = this.#signer ?? this.#main
-    await this.#at({ step: 'retrieving a store item', subject: path }, session.exportPath(path, onData))
+    const sink = new WatchedSink(onData)
+    try {
+      await session.exportPath(path, sink.take)
+    } catch (error) {
+      // What the consumer makes of the data, and what goes wrong in our own store, is the consumer's to tell.
+      throw error === sink.failure ? error : this.#place(error, { step: 'retrieving a store item', subject: path })
+    }
   }
 
   async keep(paths: readonly string[]): Promise<number> {
@@ -155,7 +166,7 @@ export class SocketStore implements RemoteStore {
 
   #overdue(timeout: number): MachineError {
     return new MachineError({
-      code: 'daemon-stalled', machine: labelOf(this.#connection.machine), step: 'building',
+      code: 'daemon-silent', machine: labelOf(this.#connection.machine), step: 'building',
       problem: `the build should have been ended after ${timeout} s, and the daemon there has not done so`, cure: 'See to guix-daemon there',
     })
   }
@@ -189,13 +200,40 @@ class WatchedSource implements AsyncIterable<Uint8Array> {
   }
 }
 
+/** Remembers with what the consumer itself failed. */
+class WatchedSink {
+  failure: unknown
+
+  constructor(private readonly consumer: Consumer) {}
+
+  readonly take = async (bytes: Uint8Array): Promise<void> => {
+    try {
+      await this.consumer(bytes)
+    } catch (error) {
+      this.failure = error
+      throw error
+    }
+  }
+}
+
+/** Adding, keeping and exporting an item wait for a collection that is under way, which may take hours; the daemon says so, once. */
+function patient(guard: StallGuard, onLog: Consumer | undefined): Consumer {
+  return (bytes) => {
+    if (Buffer.from(bytes).includes('garbage collector lock')) guard.suspend()
+    return onLog?.(bytes)
+  }
+}
+
 async function openSession(connection: Connection, options: SocketStoreOptions): Promise<GuardedSession> {
   const { machine } = connection
   const place = { machine: labelOf(machine), step: 'reaching its guix-daemon', subject: machine.daemonSocket }
-  const { signal, stallMs, openChannel = openSocketChannel } = options
+  const { signal, greetingMs, openChannel = openSocketChannel } = options
   try {
-    const guard = new StallGuard(await openChannel(connection, { signal, stallMs }), place.machine, stallMs)
-    return { guard, session: await DaemonSession.open(guard, { signal, onLog: options.onLog }) }
+    const guard = new StallGuard(await openChannel(connection, { signal, greetingMs }), place.machine, greetingMs)
+    const session = await DaemonSession.open(guard, { signal, onLog: patient(guard, options.onLog) })
+    guard.limitMs = options.stallMs
+    guard.step = 'waiting for its guix-daemon'
+    return { guard, session }
   } catch (error) {
     throw atMachine(error, place)
   }

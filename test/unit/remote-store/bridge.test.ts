@@ -5,7 +5,7 @@ import { bridgeMark, bridgeProgram, bridgeScript } from '../../../src/remote-sto
 import { type Play, playedConnection } from '../../support/remote-commands.js'
 
 const { signal } = new AbortController()
-const open = (play: Play, stallMs?: number) => openBridge(playedConnection([play]), { signal, stallMs })
+const open = (play: Play, greetingMs?: number) => openBridge(playedConnection([play]), { signal, greetingMs })
 const say = (word: string): string => `${bridgeMark}${word}\n`
 const text = async (read: Promise<Uint8Array | undefined>): Promise<string | undefined> => {
   const bytes = await read
@@ -106,7 +106,7 @@ describe('no bridge', () => {
   })
 
   it('that hangs is given up', async () => {
-    await expect(open(() => undefined, 20)).rejects.toMatchObject({ code: 'daemon-stalled' })
+    await expect(open(() => undefined, 20)).rejects.toMatchObject({ code: 'daemon-silent' })
   })
 
   it('after an abort', async () => {
