@@ -148,12 +148,13 @@ export async function makeTestMachines(root: Root) {
 }
 
 export async function makeStatusOfMachines(root: Root) {
-  const [{ statusOfMachines }, list, connect, probe, slotFiles] = await Promise.all([
+  const [{ statusOfMachines }, list, { openRemoteStore }, connect, probe, slotFiles] = await Promise.all([
     import('../offload/status-of-machines.js'),
     root.resolve(tokens.listMachines),
+    offloadPorts(root),
     connector(root),
     prober(root),
     slots(root),
   ])
-  return statusOfMachines(list, { connect, probe, countSlots: (machine) => slotFiles.count(machine), now: () => Date.now(), machineMilliseconds })
+  return statusOfMachines(list, { connect, probe, openRemoteStore, countSlots: (machine) => slotFiles.count(machine), now: () => Date.now(), machineMilliseconds })
 }

@@ -1,4 +1,4 @@
-import { InternalError, MachineError, OffloadError } from '../errors/offload-error.js'
+import { MachineError, OffloadError } from '../errors/offload-error.js'
 import type { Connection, Log } from '../plugin-api/index.js'
 import { type Rung, type RungMemory, rungs } from '../state/rung-memory.js'
 import { labelOf } from './label.js'
@@ -24,7 +24,7 @@ const refusals: ReadonlySet<string> = new Set(['forwarding-refused', 'bridge-una
  */
 export async function openRemoteStore(connection: Connection, options: OpenOptions): Promise<RemoteStore> {
   const { machine } = connection
-  const { memory, allowed = rungs.filter((rung) => rung !== 'commands'), log, signal } = options
+  const { memory, allowed = rungs, log, signal } = options
   const remembered = await memory.recall(machine)
   const failures: OffloadError[] = []
   for (const rung of inOrder(allowed, remembered)) {
@@ -55,7 +55,7 @@ async function openRung(rung: Rung, connection: Connection, options: OpenOptions
     case 'bridge':
       return SocketStore.open(connection, { ...options, rung, openChannel: (await import('./bridge.js')).openBridge })
     case 'commands':
-      throw new InternalError('this rung is not built yet')
+      return (await import('./command-store.js')).CommandStore.open(connection, options)
   }
 }
 
