@@ -148,7 +148,7 @@ export async function makeTestMachines(root: Root) {
 }
 
 export async function makeStatusOfMachines(root: Root) {
-  const [{ statusOfMachines }, list, { openRemoteStore }, connect, probe, slotFiles] = await Promise.all([
+  const [{ statusOfMachines }, list, ports, connect, probe, slotFiles] = await Promise.all([
     import('../offload/status-of-machines.js'),
     root.resolve(tokens.listMachines),
     offloadPorts(root),
@@ -156,5 +156,12 @@ export async function makeStatusOfMachines(root: Root) {
     prober(root),
     slots(root),
   ])
-  return statusOfMachines(list, { connect, probe, openRemoteStore, countSlots: (machine) => slotFiles.count(machine), now: () => Date.now(), machineMilliseconds })
+  return statusOfMachines(list, {
+    connect,
+    probe,
+    openRemoteStore: (connection, machine, signal) => ports.openRemoteStore(connection, machine, signal),
+    countSlots: (machine) => slotFiles.count(machine),
+    now: () => Date.now(),
+    machineMilliseconds,
+  })
 }

@@ -110,7 +110,7 @@ export function guixFailure(machine: BuildMachine, step: string, { exit, complai
       cure: `Install Guix where ${machine.user}'s PATH finds it`,
     })
   }
-  const text = /^guix [a-z]+: error: ([^]*)/m.exec(complaint)?.[1]
+  const text = /^guix [a-z]+: error: ([^]*)/m.exec(complaint)?.[1]?.trim()
   const reason = text?.startsWith('failed to connect to ') === true ? unavailability(text) : undefined
   if (reason !== undefined) return socketUnavailable(machine, step, reason)
   if (text !== undefined) return new DaemonError(step, text, status, logTail)
