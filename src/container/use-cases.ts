@@ -49,8 +49,9 @@ async function offloadPorts(root: Root): Promise<OffloadPorts> {
       return LocalDaemon.open(localDaemonSocket(environment), signal)
     },
     async openRemoteStore(connection, _machine, signal) {
-      const { SocketStore } = await import('../remote-store/socket-store.js')
-      return SocketStore.open(connection, { signal, greetingMs: timeouts.handshakeMs, stallMs: timeouts.stallMs })
+      const [{ openRemoteStore }, { RungFiles }] = await Promise.all([import('../remote-store/open-remote-store.js'), import('../state/rung-memory.js')])
+      const memory = new RungFiles(stateDirectory)
+      return openRemoteStore(connection, { signal, memory, greetingMs: timeouts.handshakeMs, stallMs: timeouts.stallMs, log: root.resolve(tokens.log) })
     },
     async loadSigner() {
       const { readSigner } = await import('../local-store/signing-key.js')
@@ -160,15 +161,21 @@ export async function makeTestMachines(root: Root) {
 }
 
 export async function makeStatusOfMachines(root: Root) {
-  const [{ statusOfMachines }, list, connect, probe, slotFiles, deadline] = await Promise.all([
+  const [{ statusOfMachines }, list, ports, connect, probe, slotFiles, deadline] = await Promise.all([
     import('../offload/status-of-machines.js'),
     root.resolve(tokens.listMachines),
+    offloadPorts(root),
     connector(root),
     prober(root),
     slots(root),
     machineMilliseconds(root),
   ])
   return statusOfMachines(list, {
-    connect, probe, countSlots: (machine) => slotFiles.count(machine), now: () => Date.now(), machineMilliseconds: deadline,
+    connect,
+    probe,
+    openRemoteStore: (connection, machine, signal) => ports.openRemoteStore(connection, machine, signal),
+    countSlots: (machine) => slotFiles.count(machine),
+    now: () => Date.now(),
+    machineMilliseconds: deadline,
   })
 }

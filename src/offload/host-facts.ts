@@ -1,6 +1,7 @@
 import { MachineError } from '../errors/offload-error.js'
 import type { BuildMachine, Connection } from '../plugin-api/index.js'
-import { completePath, runCommand } from './run-command.js'
+import { completePath } from '../remote-store/remote-guix.js'
+import { runCommand } from './run-command.js'
 
 /** What a machine says about itself. */
 export interface HostFacts {

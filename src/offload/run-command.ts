@@ -4,10 +4,6 @@ import type { Connection, RemoteExit } from '../plugin-api/index.js'
 /** What is kept of each output of a short command. */
 const maximumOutput = 64 * 1024
 
-/** First line of scripts: a server may hand a non-interactive session a PATH with next to nothing, and Guix is not in everybody's. */
-export const completePath =
-  'PATH=${PATH:-/usr/bin:/bin}:/run/current-system/profile/bin:/var/guix/profiles/per-user/root/current-guix/bin:$HOME/.config/guix/current/bin:/usr/local/bin:/usr/bin:/bin'
-
 export interface CommandResult {
   readonly stdout: string
   readonly stderr: string

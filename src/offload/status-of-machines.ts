@@ -3,6 +3,8 @@ import { hostFacts } from './host-facts.js'
 import type { ListMachines } from './list-machines.js'
 import { withMachineDeadline, withoutRepetitions } from './machine-deadline.js'
 import { problemOf } from './problem.js'
+import type { OffloadPorts } from './ports.js'
+import type { Rung } from '../state/rung-memory.js'
 import type { MachineCondition, MachineSelection, MachineStatus, StatusReport } from './reports.js'
 
 /**
@@ -16,6 +18,7 @@ export interface StatusOfMachines {
 export interface StatusPorts {
   connect(machine: BuildMachine, signal: AbortSignal): Promise<Connection>
   probe(connection: Connection, signal: AbortSignal): Promise<Probe>
+  openRemoteStore: OffloadPorts['openRemoteStore']
   /** Slots of this host's own bookkeeping. */
   countSlots(machine: BuildMachine): { readonly free: number; readonly taken: readonly unknown[] }
   /** Milliseconds since the epoch. */
@@ -52,7 +55,11 @@ async function statusOf(machine: BuildMachine, ports: StatusPorts, outer: AbortS
 }
 
 async function conditionOf(connection: Connection, ports: StatusPorts, signal: AbortSignal): Promise<MachineCondition> {
-  const [{ kernel, architecture, hostName, timeDifferenceSeconds }, probe] = await Promise.all([hostFacts(connection, ports.now, signal), ports.probe(connection, signal)])
+  const [{ kernel, architecture, hostName, timeDifferenceSeconds }, probe, rung] = await Promise.all([
+    hostFacts(connection, ports.now, signal),
+    ports.probe(connection, signal),
+    rungTo(connection, ports, signal),
+  ])
   return {
     kernel,
     architecture,
@@ -62,5 +69,18 @@ async function conditionOf(connection: Connection, ports: StatusPorts, signal: A
     freeBytes: probe.freeBytes,
     transport: connection.details,
     roundTripMs: connection.roundTripMs,
+    rung,
+  }
+}
+
+/** A daemon that cannot be reached does not make the machine's other facts worthless; `test` says what is wrong with it. */
+async function rungTo(connection: Connection, ports: StatusPorts, signal: AbortSignal): Promise<Rung | undefined> {
+  try {
+    const store = await ports.openRemoteStore(connection, connection.machine, signal)
+    await store.close()
+    return store.rung
+  } catch (error) {
+    if (signal.aborted) throw error
+    return undefined
   }
 }

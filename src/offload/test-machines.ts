@@ -55,18 +55,22 @@ async function testOne(machine: BuildMachine, ports: TestPorts, outer: AbortSign
 }
 
 async function withStores(connection: Connection, machine: BuildMachine, ports: TestPorts, signal: AbortSignal, journal: StepJournal): Promise<void> {
-  const remote = await journal.step('daemon', async () => ({ value: await ports.openRemoteStore(connection, machine, signal), detail: machine.daemonSocket }))
+  const remote = await journal.step('daemon', async () => {
+    const value = await ports.openRemoteStore(connection, machine, signal)
+    return { value, detail: `${machine.daemonSocket} by ${value.rung}` }
+  })
   try {
     await journal.step('guix-version', async () => ({ value: undefined, detail: await guixVersion(connection, signal) }))
-    await journal.step('import', async () => {
+    const imported = await journal.step('import', async () => {
       const local = await ports.openLocalStore(signal)
       try {
-        return { value: undefined, detail: await tryImport(machine.name, remote, local, ports) }
+        const value = await tryImport(machine.name, remote, local, ports, signal)
+        return { value, detail: value }
       } finally {
         local.close()
       }
     })
-    await journal.step('export', async () => ({ value: undefined, detail: await tryExport(machine.name, remote, ports) }))
+    await journal.step('export', async () => ({ value: undefined, detail: await tryExport(machine.name, remote, imported, ports) }))
   } finally {
     await remote.close()
   }

@@ -1,5 +1,6 @@
-import { MachineError } from '../errors/offload-error.js'
+import type { MachineError } from '../errors/offload-error.js'
 import type { ByteChannel } from '../protocol/byte-channel.js'
+import { daemonSilent } from './daemon-silent.js'
 
 /**
  * Gives up a channel on which nothing moves. The link below may be fine, its keep-alive answered, and the daemon at the other end hang all the same. Only waiting for the
@@ -55,15 +56,7 @@ export class StallGuard implements ByteChannel {
       this.#fail = reject
       if (limitMs === undefined) return
       timer = setTimeout(() => {
-        this.fail(
-          new MachineError({
-            code: 'daemon-silent',
-            machine: this.#machine,
-            step: this.step,
-            problem: `the daemon has ${what} for ${limitMs / 1000} s`,
-            cure: 'The machine may be overloaded, or its guix-daemon hang',
-          }),
-        )
+        this.fail(daemonSilent(this.#machine, this.step, what, limitMs))
       }, limitMs)
     })
     try {

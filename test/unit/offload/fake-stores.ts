@@ -89,9 +89,8 @@ export class FakeStores {
         return paths.filter((path) => missing.includes(path))
       },
       importBundle: async (bundle) => {
-        const items = await this.#unpack(bundle)
+        const items = await this.#unpack(bundle())
         this.note(`import ${items.join(' ')}`)
-        return items
       },
       addText: async (name) => {
         this.note(`add text ${name}`)
