@@ -80,6 +80,7 @@ export class FakeStores {
   /** A machine that lacks `missing`; what its builds make is a small file. */
   remote(missing: readonly string[], changes: Partial<RemoteStore> = {}): RemoteStore {
     return {
+      rung: 'socket',
       keep: async (paths) => {
         this.note(`keep ${paths.join(' ')}`)
         return paths.length
