@@ -43,7 +43,7 @@ export async function buildOnMachine(
       await remote.value.build(derivation, { maxSilentTime: task.maxSilentTime, timeout: task.timeout, offloadOnward: ports.offloadOnward }, buildLog)
       await warm
     })
-    record.fetched = await record.phases.time('fetch', () => fetchOutputs(task.outputs, machine.name, remote.value, local.value, acl.value, ports))
+    record.fetched = await record.phases.time('fetch', () => fetchOutputs(task.outputs, machine.name, remote.value, local.value, { ...ports, loadAcl: async () => acl.value }))
     log.info(messages.doneOffloading(derivation))
   } finally {
     if (local.status === 'fulfilled') local.value.close()

@@ -22,10 +22,10 @@ export async function fetchOutputs(
   machine: string,
   remote: RemoteStore,
   local: LocalStore,
-  acl: Acl,
   ports: OffloadPorts,
 ): Promise<Transfer> {
   ports.log.info(retrievingItems(outputs.length, machine))
+  const acl = await ports.loadAcl()
   const temporaries = new TemporaryItems(ports.storeDirectory, ports.stateDirectory, (path) => local.addTempRoot(path))
   try {
     const arrived: { readonly output: string; readonly temporary: string }[] = []
