@@ -13,7 +13,7 @@ export class ControlClient {
   /** Process number of the master. */
   pid = 0
   readonly closed: Promise<void>
-  private readonly waiting = new Map<number, { resolve(reply: Reply): void, reject(error: Error): void }>()
+  private readonly waiting = new Map<number, { readonly resolve: (reply: Reply) => void, readonly reject: (error: Error) => void }>()
   private readonly reader = new ReplyReader()
   private number = 0
 

@@ -35,10 +35,10 @@ function tryLock(fd: number): boolean {
  * @throws what `late` makes when the lock was not to be had in `waitMs`; after an abort the signal's reason
  */
 export async function withLock<T>(path: string, { ready, work, waitMs, late, signal }: {
-  ready(): Promise<T | undefined>
-  work(): Promise<T>
+  readonly ready: () => Promise<T | undefined>
+  readonly work: () => Promise<T>
   readonly waitMs: number
-  late(): Error
+  readonly late: () => Error
   readonly signal: AbortSignal
 }): Promise<T> {
   const file = await open(path, 'a', 0o600)

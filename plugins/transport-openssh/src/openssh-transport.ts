@@ -53,7 +53,7 @@ function readOptions({ options, errors }: PluginHost): Options {
   const wrong = typeof options !== 'object' || Array.isArray(options)
     ? 'the section'
     : Object.entries(options).find(([key, value]) => !known.includes(key) || typeof value !== 'string' || !isAbsolute(value))?.[0]
-  if (wrong === undefined) return options as Options
+  if (wrong === undefined) return options
   throw errors.configuration({
     code: 'option-invalid', step: 'reading the options of transport openssh', problem: `${wrong} is not one it knows`, expected: 'program and folder, both absolute paths',
     subject: 'plugins: openssh: in the configuration file',

@@ -40,9 +40,11 @@ export async function connectSocket({ folder, plan }: MasterSetup, control: Cont
 
 /** Whether it ends within that time without a byte. */
 async function isClosed(socket: Socket, ms: number, signal: AbortSignal): Promise<boolean> {
+  if (socket.readableEnded || socket.destroyed) return true
   const news = new AbortController()
   const settled = Promise.race([
     once(socket, 'readable', { signal: news.signal }).then(() => socket.readableLength === 0, () => true),
+    once(socket, 'end', { signal: news.signal }).then(() => true, () => true),
     once(socket, 'close', { signal: news.signal }).then(() => true, () => true),
     sleep(ms, false, { signal: AbortSignal.any([signal, news.signal]) }).catch(() => false),
   ])

@@ -27,7 +27,10 @@ export class StartLog {
   facts: Negotiated = {}
   /** Goes through another program, so that the stages have no more to do with the network. */
   proxied = false
-  /** From the request for the authentication service to its answer, for which a server has nothing to compute; before, that of TCP. */
+  /**
+   * The shortest of the exchanges that cannot take less than a round trip: opening TCP (not through a proxy), the key exchange, asking for the authentication service.
+   * Any of them can take longer: the server computes, or waits with a small message until we have acknowledged the one before.
+   */
   roundTripMs: number | undefined
   /** Private keys offered so far. */
   readonly tried: string[] = []
@@ -72,7 +75,7 @@ export class StartLog {
   }
 
   measured(): void {
-    if (this.asked !== 0) this.roundTripMs = Math.max(0.05, this.now() - this.asked)
+    this.roundTripMs = Math.max(0.05, Math.min(this.roundTripMs ?? Infinity, this.now() - this.asked))
   }
 }
 
@@ -104,6 +107,8 @@ const readings: readonly (readonly [RegExp, Act])[] = [
   [/^debug1: kex: client->server cipher: (\S+) MAC: (\S+) compression: (\S+)/, learn(([, cipher = '', mac = '', compression = '']) => ({
     cipher, compression, ...(mac === '<implicit>' ? {} : { mac }),
   }))],
+  [/^debug1: expecting SSH2_MSG_KEX\w*_REPLY$/, (log) => log.mark()],
+  [/^debug1: SSH2_MSG_KEX\w*_REPLY received$/, (log) => log.measured()],
   [/^debug1: Server host key: (\S+ \S+)/, learn(([, hostKey = '']) => ({ hostKey }))],
   [/^debug1: SSH2_MSG_NEWKEYS received$/, (log) => {
     log.mark()

@@ -64,7 +64,8 @@ export function startMaster(failures: Failures, { program, words, env, timeouts,
     child.once('exit', (code) => {
       // The rest of what it said; the pipe itself stays open, in the hands of the master.
       setImmediate(() => {
-        for (let chunk: unknown; (chunk = child.stderr.read() as unknown) !== null;) log.push(String(chunk))
+        const read = (): string | null => child.stderr.read() as string | null
+        for (let text = read(); text !== null; text = read()) log.push(text)
         log.end()
         release()
         resolve({ log, failed: code !== 0 })
