@@ -5,6 +5,8 @@ type Request = Parameters<typeof encodeRequest>[0]
 
 /** How long a master may take for an answer that needs nothing of the machine. */
 const answerMs = 3000
+/** The same for a newcomer's greeting, who could go elsewhere. */
+const greetingMs = 1000
 
 /**
  * A connection to a control master. While one is open the master stays; when the master ends, so does the connection: that is how we hear of it.
@@ -28,11 +30,11 @@ export class ControlClient {
   }
 
   /** @throws Error if no master listens there or it does not answer */
-  static async connect(path: string): Promise<ControlClient> {
+  static async connect(path: string, limitMs = greetingMs): Promise<ControlClient> {
     const socket = connect({ path })
     const client = new ControlClient(socket)
     try {
-      const hello = await client.exchange(0, encodeHello())
+      const hello = await client.exchange(0, encodeHello(), limitMs)
       if (hello.kind !== 'hello' || hello.version !== controlVersion) throw new Error('what listens on the control socket is not a control master we know')
       client.pid = await client.check()
       return client
@@ -79,10 +81,10 @@ export class ControlClient {
     return this.exchange(this.number, encodeRequest(type, this.number, ...fields))
   }
 
-  private exchange(id: number, message: Buffer): Promise<Reply> {
+  private exchange(id: number, message: Buffer, limitMs = answerMs): Promise<Reply> {
     return new Promise((resolve, reject) => {
       if (this.socket.destroyed) return reject(new Error('the control master is gone'))
-      const timer = setTimeout(() => this.socket.destroy(new Error('no answer')), answerMs)
+      const timer = setTimeout(() => this.socket.destroy(new Error('no answer')), limitMs)
       const settled = <T>(action: (value: T) => void) => (value: T) => {
         clearTimeout(timer)
         this.waiting.delete(id)

@@ -13,6 +13,8 @@ export interface MasterPlan {
   /** Seconds between two keep-alive messages, and how many may go unanswered. */
   readonly alive: { readonly interval: number, readonly count: number }
   readonly connectSeconds: number
+  /** Where `.ssh/` is. */
+  readonly homeDirectory: string
   /** The user's ssh_config: true for the usual files, a path for another. */
   readonly sshConfig: true | string | undefined
 }
@@ -38,7 +40,7 @@ export function planFor(machine: BuildMachine, pins: readonly HostKey[], { timeo
     machine.name, machine.port, machine.user, machine.privateKey ?? homeDirectory, machine.settings?.proxyJump, machine.settings?.legacyAlgorithms === true, sshConfig,
     pins.map(({ base64 }) => base64), parts.compression, parts.alive,
   ])
-  return { ...parts, name: createHash('sha256').update(identity).digest('hex').slice(0, 16), connectSeconds: Math.max(1, Math.ceil(timeouts.connectMs / 1000)) }
+  return { ...parts, name: createHash('sha256').update(identity).digest('hex').slice(0, 16), connectSeconds: Math.max(1, Math.ceil(timeouts.connectMs / 1000)), homeDirectory }
 }
 
 export function pathsIn(folder: string, name: string): MasterPaths {
@@ -112,8 +114,7 @@ export function masterArguments(plan: MasterPlan, paths: MasterPaths, privateKey
     ...setting('PermitLocalCommand', false),
     ...setting('RemoteCommand', 'none'),
     ...setting('EscapeChar', 'none'),
-    ...(sshConfig === undefined ? setting('Ciphers', '^aes128-gcm@openssh.com') : []),
-    ...(machine.settings?.legacyAlgorithms === true ? legacy : []),
+    ...(machine.settings?.legacyAlgorithms === true ? legacy : sshConfig === undefined ? setting('Ciphers', '^aes128-gcm@openssh.com') : []),
     ...(jump === undefined ? [] : setting('ProxyCommand', jumpCommand(plan, paths, jump, privateKeys, program))),
     // An alias may have a port of its own.
     ...(sshConfig !== undefined && machine.port === 22 ? [] : ['-p', String(machine.port)]),
@@ -139,10 +140,11 @@ function jumpCommand(plan: MasterPlan, paths: MasterPaths, jump: string, private
   const { user, host, port } = parseJump(jump)
   const words = [
     program, ...configuration(plan), '-E', paths.jumpLog, ...setting('LogLevel', 'ERROR'), ...unattended(privateKeys), ...setting('ConnectTimeout', plan.connectSeconds),
+    ...(plan.sshConfig === undefined ? setting('UserKnownHostsFile', literal(`${plan.homeDirectory}/.ssh/known_hosts`)) : []),
     ...setting('ControlPath', 'none'), ...setting('ClearAllForwardings', true),
     ...(user === undefined ? [] : ['-l', user]), ...(port === undefined ? [] : ['-p', port]), '-W',
   ]
-  return `exec ${words.map((word) => quoteWord(word).replaceAll('%', '%%')).join(' ')} '[%h]:%p' -- ${quoteWord(host).replaceAll('%', '%%')}`
+  return `${words.map((word) => quoteWord(word).replaceAll('%', '%%')).join(' ')} '[%h]:%p' -- ${quoteWord(host).replaceAll('%', '%%')}`
 }
 
 export function parseJump(jump: string): { readonly user: string | undefined, readonly host: string, readonly port: string | undefined } {

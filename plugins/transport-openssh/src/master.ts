@@ -96,7 +96,7 @@ async function startAnew(setup: MasterSetup, context: ConnectContext): Promise<M
 
 /** What a master that has died, or been killed before it was ready, has left. Other masters' files start otherwise. */
 async function clearAway({ plan, folder, paths }: MasterSetup): Promise<void> {
-  const control = await ControlClient.connect(paths.socket).catch(() => undefined)
+  const control = await ControlClient.connect(paths.socket, 300).catch(() => undefined)
   await control?.terminate().catch(() => undefined)
   control?.destroy()
   const left = (await readdir(folder)).filter((name) => name.startsWith(plan.name) && !name.endsWith('.lock'))

@@ -22,6 +22,7 @@ export class OpensshConnection implements Connection {
   readonly closed: Promise<Error | undefined>
   /** Of every channel that is open or being opened. */
   private readonly killers = new Set<(error: Error) => void>()
+  private readonly opening = new Set<Promise<unknown>>()
   private readonly running = new Set<Promise<void>>()
   private readonly failures: Failures
   private readonly openMs: number
@@ -76,6 +77,8 @@ export class OpensshConnection implements Connection {
 
   async close(): Promise<void> {
     this.finish(this.failures.connectionClosed('closing'), true)
+    // What was being opened is taken back first.
+    await Promise.all([...this.opening])
     this.master.control.destroy()
     await Promise.all([this.master.control.closed, ...this.running])
   }
@@ -148,7 +151,11 @@ export class OpensshConnection implements Connection {
       }
       this.killers.add(killer)
       signal.addEventListener('abort', onAbort)
-      start(cut.signal).then((channel) => {
+      const started = start(cut.signal)
+      const settled = started.then(() => undefined, () => undefined)
+      this.opening.add(settled)
+      void settled.then(() => this.opening.delete(settled))
+      started.then((channel) => {
         if (killed !== undefined) return channel.kill(killed)
         kill = (error) => channel.kill(error)
         channel.over.then(release, release)

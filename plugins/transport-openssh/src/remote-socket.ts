@@ -24,7 +24,7 @@ export async function connectSocket({ folder, plan }: MasterSetup, control: Cont
       // The listener goes before it has taken us if told so at once; the answer comes after it has looked at its sockets.
       await control.check()
     } finally {
-      await control.closeForward(local, path)
+      await control.closeForward(local, path).catch(() => undefined)
       await rm(local, { force: true })
     }
     const closed = await isClosed(socket, waitMs, cut)

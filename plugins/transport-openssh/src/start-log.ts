@@ -25,6 +25,8 @@ const mostLines = 2000
 export class StartLog {
   stage: Stage = 'connecting'
   facts: Negotiated = {}
+  /** Logged in, listening, and on its way into the background. */
+  forking = false
   /** Goes through another program, so that the stages have no more to do with the network. */
   proxied = false
   /**
@@ -117,5 +119,8 @@ const readings: readonly (readonly [RegExp, Act])[] = [
   [/^debug1: SSH2_MSG_SERVICE_ACCEPT received$/, (log) => log.measured()],
   [/^debug1: Offering public key: (.*?)(?: explicit)?$/, (log, [, key = '']) => void log.tried.push(key)],
   [/^debug1: Server accepts key: (.*?)(?: explicit)?$/, learn(([, privateKey = '']) => ({ privateKey }))],
+  [/^debug1: forking to background$/, (log) => {
+    log.forking = true
+  }],
   [/^(?:debug1: )?Authenticat(?:ed to .* using|ion succeeded) /, (log) => log.advance('done')],
 ]

@@ -25,6 +25,9 @@ export interface Start {
   readonly signal: AbortSignal
 }
 
+/** How long to wait for the last lines of a process that has ended. */
+const restMs = 200
+
 /** @throws OffloadFailure `connect-timeout`, `handshake-timeout`; after an abort the signal's reason; nothing of ssh is left then */
 export function startMaster(failures: Failures, { program, words, env, timeouts, signal }: Start): Promise<Started> {
   return new Promise((resolve, reject) => {
@@ -62,14 +65,18 @@ export function startMaster(failures: Failures, { program, words, env, timeouts,
       reject(failures.ofConfiguration({ code: 'program-missing', step: 'starting ssh', problem: `${program} cannot be run`, seen: cause.message, cause }))
     })
     child.once('exit', (code) => {
-      // The rest of what it said; the pipe itself stays open, in the hands of the master.
-      setImmediate(() => {
-        const read = (): string | null => child.stderr.read() as string | null
-        for (let text = read(); text !== null; text = read()) log.push(text)
+      clearTimeout(timer)
+      // The rest of what it said. Where a master stays there is no end of file to wait for: the pipe is in its hands.
+      const enough = (): boolean => child.stderr.readableEnded || (code === 0 && log.forking)
+      const due = performance.now() + restMs
+      const settle = (): void => {
+        if (!enough() && performance.now() < due && !signal.aborted) return void setTimeout(settle, 2)
+        if (signal.aborted) return
         log.end()
         release()
         resolve({ log, failed: code !== 0 })
-      })
+      }
+      settle()
     })
   })
 }
