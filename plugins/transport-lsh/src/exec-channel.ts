@@ -6,11 +6,14 @@ import type { RemoteExit, RemoteProcess } from 'guix-offload/plugin-api'
 import { InputStream, OutputStream, type InputSink } from './channel-streams.js'
 import { GatewayLink } from './gateway-link.js'
 import { maxMessage, message } from './messages.js'
-import type { SendBudget } from './send-budget.js'
+import type { SendBudget, Spender } from './send-budget.js'
 import { WireReader } from './wire-reader.js'
 
 /** Below what lsh lets wait for us, 100 kB. */
 const windowBytes = 90_000
+/** How much may be sent before it is asked whether it has arrived. */
+const accountEvery = 8192
+const nudgeMs = 3
 /** Our numbers on the link: the session, and the questions asked behind its data. */
 const session = 0
 const question = 1
@@ -30,7 +33,7 @@ export interface ChannelEvents {
   released(): void
 }
 
-export class ExecChannel implements InputSink {
+export class ExecChannel implements InputSink, Spender {
   readonly process: RemoteProcess
   private readonly stdin = new InputStream(this)
   private readonly stdout = new OutputStream((bytes) => this.consumed(bytes))
@@ -45,10 +48,15 @@ export class ExecChannel implements InputSink {
   private outputEnded = false
   private unconfirmed = 0
   private asked: number | undefined
+  /** Bytes of window to be granted; negative where some were granted before their time. */
+  private owed = 0
+  /** What came since it was last acknowledged: something on the session, room for input. */
+  private news = false
+  private urgent = false
+  private nudging: NodeJS.Timeout | undefined
   private killed: Error | undefined
   private settleStart: { resolve(process: RemoteProcess): void, reject(error: Error): void } | undefined
   private settleExit!: { resolve(exit: RemoteExit): void, reject(error: Error): void }
-  private readonly resume = (): void => this.pump()
 
   constructor(private readonly command: string, private readonly budget: SendBudget, private readonly events: ChannelEvents) {
     const exit = new Promise<RemoteExit>((resolve, reject) => {
@@ -62,10 +70,12 @@ export class ExecChannel implements InputSink {
   start(path: string): Promise<RemoteProcess> {
     return new Promise((resolve, reject) => {
       this.settleStart = { resolve, reject }
-      GatewayLink.open(path, (payload) => this.receive(payload), () => this.linkClosed()).then((link) => {
+      const events = { message: (payload: Buffer) => this.receive(payload), unanswered: () => this.acknowledge(), closed: () => this.linkClosed() }
+      GatewayLink.open(path, events).then((link) => {
         this.link = link
         if (this.killed !== undefined) return this.finish()
         this.state = 'opening'
+        this.budget.join(this)
         link.send(message.channelOpen, 'session', session, windowBytes, maxMessage)
       }, () => this.linkClosed())
     })
@@ -85,7 +95,7 @@ export class ExecChannel implements InputSink {
 
   write(chunk: Buffer, done: () => void): void {
     this.writing = { chunk, done }
-    this.pump()
+    this.resume()
   }
 
   end(): void {
@@ -96,21 +106,22 @@ export class ExecChannel implements InputSink {
   }
 
   /** Sends what the windows allow. */
-  private pump(): void {
+  resume(): void {
     while (this.writing !== undefined && this.state === 'running' && this.window > 0) {
       const { chunk, done } = this.writing
       const length = this.budget.take(Math.min(chunk.length, this.window, this.maxData))
-      if (length === 0 && chunk.length > 0) return this.budget.whenFree(this.resume)
+      if (length === 0 && chunk.length > 0) return
       this.link?.send(message.channelData, this.remote, chunk.subarray(0, length))
       this.window -= length
       this.unconfirmed += length
-      if (this.asked === undefined) this.ask()
+      if (this.unconfirmed >= accountEvery) this.account()
       this.writing = length === chunk.length ? undefined : { chunk: chunk.subarray(length), done }
       if (this.writing === undefined) done()
     }
   }
 
-  private ask(): void {
+  account(): void {
+    if (this.asked !== undefined || this.unconfirmed === 0) return
     this.asked = this.unconfirmed
     this.link?.ask(question)
   }
@@ -119,13 +130,38 @@ export class ExecChannel implements InputSink {
     const arrived = this.asked ?? 0
     this.asked = undefined
     this.unconfirmed -= arrived
-    if (this.unconfirmed > 0) this.ask()
+    if (this.unconfirmed >= accountEvery) this.account()
     this.budget.giveBack(arrived)
   }
 
-  /** Renewed byte by byte: what we send carries the acknowledgement that the server's TCP may be waiting for before it sends more. */
+  /** Renewed in large steps: a small message of ours that needs no answer holds up the next one, see `acknowledge`. */
   private consumed(bytes: number): void {
-    if (this.state === 'running' && !this.outputEnded && bytes > 0) this.link?.send(message.channelWindowAdjust, this.remote, bytes)
+    this.owed += bytes
+    if (this.owed < windowBytes / 3 || this.state !== 'running' || this.outputEnded) return
+    this.link?.send(message.channelWindowAdjust, this.remote, this.owed)
+    this.owed = 0
+  }
+
+  /**
+   * lsh and lshd leave Nagle's algorithm on: the next small packet waits until the last one is acknowledged, which a kernel puts off for 40 ms unless something goes
+   * back. So something does: a byte of window ahead of time, or, once the window is of no use any more, a question. At once after the server has taken input, since
+   * its answer will follow; otherwise after a moment in which the user of the stream may have something to send.
+   */
+  private acknowledge(): void {
+    if (!this.news) return
+    this.news = false
+    clearTimeout(this.nudging)
+    if (this.urgent) return this.nudge()
+    const before = this.link?.sent
+    this.nudging = setTimeout(() => this.link?.sent === before ? this.nudge() : undefined, nudgeMs)
+  }
+
+  private nudge(): void {
+    this.urgent = false
+    if (this.state !== 'requesting' && this.state !== 'running') return
+    if (this.outputEnded) return this.link?.ask(question)
+    this.owed--
+    this.link?.send(message.channelWindowAdjust, this.remote, 1)
   }
 
   private receive(payload: Buffer): void {
@@ -135,7 +171,9 @@ export class ExecChannel implements InputSink {
     try {
       const channel = reader.uint32()
       if (channel === question) return type === message.channelOpenFailure ? this.answered() : undefined
-      if (channel === session) this.handle(type, reader)
+      if (channel !== session) return
+      this.news = true
+      this.handle(type, reader)
     } catch {
       // Cut short: whatever speaks there is no lsh.
       this.link?.end()
@@ -161,7 +199,8 @@ export class ExecChannel implements InputSink {
         return this.state === 'requesting' ? this.refuse(undefined) : undefined
       case message.channelWindowAdjust:
         this.window += reader.uint32()
-        return this.pump()
+        this.urgent = true
+        return this.resume()
       case message.channelData:
         return this.stdout.receive(reader.string())
       case message.channelExtendedData:
@@ -188,8 +227,6 @@ export class ExecChannel implements InputSink {
     this.outputEnded = true
     this.stdout.finish()
     this.stderr.finish()
-    // Nothing we send any more would carry the acknowledgement that the server waits for, up to 40 ms, before it tells the command's status.
-    this.link?.ask(question)
   }
 
   private refuse(error: Parameters<ChannelEvents['refused']>[0]): void {
@@ -230,8 +267,8 @@ export class ExecChannel implements InputSink {
     if (this.state === 'closed') return
     this.state = 'closed'
     this.writing = undefined
-    this.budget.forget(this.resume)
-    this.budget.giveBack(this.unconfirmed)
+    clearTimeout(this.nudging)
+    this.budget.leave(this, this.unconfirmed)
     this.unconfirmed = 0
     this.link?.end()
     if (this.killed === undefined) this.events.released()

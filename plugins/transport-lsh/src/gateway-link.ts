@@ -9,28 +9,38 @@
 import { connect, type Socket } from 'node:net'
 import { encode, maxMessage, type Field, message } from './messages.js'
 
+export interface LinkEvents {
+  message(payload: Buffer): void
+  /** Some messages have been dealt with, and nothing was sent meanwhile. */
+  unanswered?(): void
+  closed(): void
+}
+
 export class GatewayLink {
   private pending: Buffer[] = []
   private pendingBytes = 0
+  /** Messages, over the life of the link. */
+  sent = 0
 
-  private constructor(private readonly socket: Socket, private readonly onMessage: (payload: Buffer) => void, onClose: () => void) {
+  private constructor(private readonly socket: Socket, private readonly events: LinkEvents) {
     socket.on('data', (chunk: Buffer) => this.receive(chunk))
     socket.on('error', () => undefined)
-    socket.once('close', onClose)
+    socket.once('close', () => events.closed())
   }
 
-  static open(path: string, onMessage: (payload: Buffer) => void, onClose: () => void): Promise<GatewayLink> {
+  static open(path: string, events: LinkEvents): Promise<GatewayLink> {
     return new Promise((resolve, reject) => {
       const socket = connect({ path })
       socket.once('error', reject)
       socket.once('connect', () => {
         socket.off('error', reject)
-        resolve(new GatewayLink(socket, onMessage, onClose))
+        resolve(new GatewayLink(socket, events))
       })
     })
   }
 
   send(...fields: readonly Field[]): void {
+    this.sent++
     if (!this.socket.destroyed && this.socket.writable) this.socket.write(encode(fields))
   }
 
@@ -48,15 +58,17 @@ export class GatewayLink {
     this.pending.push(chunk)
     this.pendingBytes += chunk.length
     if (this.pendingBytes < 4) return
+    const sentBefore = this.sent
     let bytes = this.pending.length === 1 ? chunk : Buffer.concat(this.pending)
     while (bytes.length >= 4) {
       const length = bytes.readUInt32BE(0)
       if (length === 0 || length > 2 * maxMessage) return void this.socket.destroy()
       if (bytes.length < 4 + length) break
-      this.onMessage(bytes.subarray(4, 4 + length))
+      this.events.message(bytes.subarray(4, 4 + length))
       bytes = bytes.subarray(4 + length)
     }
     this.pending = bytes.length === 0 ? [] : [bytes]
     this.pendingBytes = bytes.length
+    if (this.sent === sentBefore) this.events.unanswered?.()
   }
 }

@@ -22,7 +22,7 @@ export interface LoginTask {
   readonly options: LshOptions
   readonly folder: WorkFolder
   /** What is known so far, for the error. */
-  attempt(): Attempt
+  readonly attempt: () => Attempt
   readonly handshakeMs: number
   readonly signal: AbortSignal
 }

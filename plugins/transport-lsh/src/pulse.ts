@@ -10,11 +10,10 @@ export class Pulse {
 
   static async open(path: string): Promise<Pulse> {
     const pulse = new Pulse()
-    pulse.link = await GatewayLink.open(
-      path,
-      (payload) => payload[0] === message.channelOpenFailure ? pulse.onAnswer() : undefined,
-      () => pulse.stopped ? undefined : pulse.onClose(),
-    )
+    pulse.link = await GatewayLink.open(path, {
+      message: (payload) => payload[0] === message.channelOpenFailure ? pulse.onAnswer() : undefined,
+      closed: () => pulse.stopped ? undefined : pulse.onClose(),
+    })
     return pulse
   }
 

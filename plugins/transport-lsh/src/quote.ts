@@ -9,10 +9,14 @@ export function quoteWord(word: string): string {
   return harmless.test(word) ? word : `'${word.replaceAll('\'', '\'\\\'\'')}'`
 }
 
-/** @throws RangeError for what no shell command line can carry: no words at all, or a NUL in one. */
+/**
+ * In place of the shell: lshd ends the process it has started, when a channel is closed, and that is to be the command.
+ * @throws RangeError for what no shell command line can carry: no words at all, or a NUL in one
+ */
 export function quoteCommand(words: readonly string[]): string {
   if (words.length === 0) throw new RangeError('a command needs at least one word')
   const bad = words.find((word) => word.includes('\0'))
   if (bad !== undefined) throw new RangeError(`a word holds a NUL character: ${JSON.stringify(bad)}`)
-  return words.map(quoteWord).join(' ')
+  const line = words.map(quoteWord).join(' ')
+  return words[0] === 'exec' ? line : `exec ${line}`
 }

@@ -7,7 +7,7 @@ export type SExpression = string | Buffer | readonly SExpression[]
 export function encodeCanonical(expression: SExpression): Buffer {
   if (typeof expression === 'string') return encodeCanonical(Buffer.from(expression, 'utf8'))
   if (Buffer.isBuffer(expression)) return Buffer.concat([Buffer.from(`${expression.length}:`, 'latin1'), expression])
-  return Buffer.concat([Buffer.from('('), ...(expression as readonly SExpression[]).map(encodeCanonical), Buffer.from(')')])
+  return Buffer.concat([Buffer.from('('), ...expression.map(encodeCanonical), Buffer.from(')')])
 }
 
 /** A non-negative integer as SSH and lsh write it, from its big-endian bytes. */

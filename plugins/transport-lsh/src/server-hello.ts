@@ -69,7 +69,7 @@ function parseKexInit(bytes: Buffer): ServerAlgorithms | undefined {
   const reader = new WireReader(bytes.subarray(6 + cookieBytes))
   try {
     // One list for each direction from the ciphers on; servers offer the same for both.
-    const [kex, hostKey, cipher, , mac] = Array.from({ length: 5 }, () => reader.text().split(',')) as string[][]
+    const [kex, hostKey, cipher, , mac] = Array.from({ length: 5 }, (): string[] | undefined => reader.text().split(','))
     return { 'key exchange method': kex ?? [], 'host key algorithm': hostKey ?? [], 'cipher': cipher ?? [], 'message authentication code': mac ?? [] }
   } catch {
     return undefined
