@@ -12,7 +12,7 @@ export default class Status extends BaseCommand {
     const { args } = await this.parse(Status)
     const useCase = await (await this.rootOfDaemonUser()).resolve(tokens.statusOfMachines)
     const report = await useCase.run({ file: args.file, names: args.regexp }, this.interrupted())
-    this.warnOfListing(report)
+    this.warnOfListing(report, args.regexp)
     clockWarnings(report).forEach((message) => this.warning(message))
     const fine = report.failures.length === 0 && report.machines.every(({ problem }) => problem === undefined)
     return this.present(statusLines(report, this.style()), statusJson(report), fine)

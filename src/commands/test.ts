@@ -13,7 +13,7 @@ export default class Test extends BaseCommand {
     const { args } = await this.parse(Test)
     const useCase = await (await this.rootOfDaemonUser()).resolve(tokens.testMachines)
     const report = await useCase.run({ file: args.file, names: args.regexp }, this.interrupted())
-    this.warnOfListing(report)
+    this.warnOfListing(report, args.regexp)
     return this.present(testLines(report, this.style()), testJson(report), listingComplete(report) && report.machines.every(passed))
   }
 }

@@ -43,8 +43,9 @@ async function offloadPorts(root: Root): Promise<OffloadPorts> {
       return LocalDaemon.open(localDaemonSocket(environment), signal)
     },
     async openRemoteStore(connection, _machine, signal) {
-      const { SocketStore } = await import('../remote-store/socket-store.js')
-      return SocketStore.open(connection, { signal, stallMs: timeouts.stallMs })
+      const [{ openRemoteStore }, { RungFiles }] = await Promise.all([import('../remote-store/open-remote-store.js'), import('../state/rung-memory.js')])
+      const memory = new RungFiles(stateDirectory)
+      return openRemoteStore(connection, { signal, memory, greetingMs: timeouts.handshakeMs, stallMs: timeouts.stallMs, log: root.resolve(tokens.log) })
     },
     async loadSigner() {
       const { readSigner } = await import('../local-store/signing-key.js')
@@ -147,12 +148,13 @@ export async function makeTestMachines(root: Root) {
 }
 
 export async function makeStatusOfMachines(root: Root) {
-  const [{ statusOfMachines }, list, connect, probe, slotFiles] = await Promise.all([
+  const [{ statusOfMachines }, list, { openRemoteStore }, connect, probe, slotFiles] = await Promise.all([
     import('../offload/status-of-machines.js'),
     root.resolve(tokens.listMachines),
+    offloadPorts(root),
     connector(root),
     prober(root),
     slots(root),
   ])
-  return statusOfMachines(list, { connect, probe, countSlots: (machine) => slotFiles.count(machine), now: () => Date.now(), machineMilliseconds })
+  return statusOfMachines(list, { connect, probe, openRemoteStore, countSlots: (machine) => slotFiles.count(machine), now: () => Date.now(), machineMilliseconds })
 }

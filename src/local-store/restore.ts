@@ -21,10 +21,12 @@ export interface Restoration extends NarSink {
  * exclusively and through nothing but directories created here, so no symbolic link of the archive is ever followed (names are safe to join:
  * the reader saw to that). Calls are synchronous, the fastest way to create many files; feed it a modest chunk at a time.
  *
+ * @param item what errors call the target, as people know it
  * @throws ConfigurationError when this machine's store is full or not writable, ProtocolError for a path that the system refuses
  */
-export function restoreTo(target: string | Uint8Array): Restoration {
+export function restoreTo(target: string | Uint8Array, item: string | Uint8Array = target): Restoration {
   const root = bytePath(target)
+  const shownRoot = bytePath(item)
   const directories: BytePath[] = []
   let file: { readonly descriptor: number; readonly path: BytePath } | undefined
 
@@ -37,7 +39,7 @@ export function restoreTo(target: string | Uint8Array): Restoration {
     try {
       return operation(buffer)
     } catch (error) {
-      throw storeFailure(step, buffer, error)
+      throw storeFailure(step, pathBuffer(`${shownRoot}${path.slice(root.length)}`), error)
     }
   }
   const close = (): void => {

@@ -34,7 +34,7 @@ export async function buildOnMachine(
   try {
     if (local.status === 'rejected') throw local.reason
     if (remote.status === 'rejected') throw remote.reason
-    record.sent = await record.phases.time('send', () => sendInputs(task, machine.name, remote.value, local.value, ports))
+    record.sent = await record.phases.time('send', () => sendInputs(task, machine.name, remote.value, local.value, ports, signal))
 
     log.info(messages.offloading(derivation, machine.name))
     log.info(messages.buildRemote(derivation, machine.name))

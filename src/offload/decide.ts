@@ -4,7 +4,7 @@ import type { Consumer } from '../protocol/consumer.js'
 import { answerWithout, type AnswerPolicy } from '../scheduling/answer.js'
 import type { Chosen, Selection } from '../scheduling/machine-selector.js'
 import * as messages from './messages.js'
-import { offloadDerivation, type OffloadDerivationPorts } from './offload-derivation.js'
+import type { OffloadDerivationPorts } from './offload-derivation.js'
 
 /** An answer to guix-daemon. Accepting obliges it to call either `offload` or `abandon`. */
 export type Decision =
@@ -36,7 +36,10 @@ export async function decide(request: BuildRequest, limits: BuildLimits, ports: 
   const started = ports.monotonic()
   const { machines, warnings } = await ports.machines(signal)
   for (const warning of warnings) ports.log.warn(warning.message)
-  const selection = await ports.select(request, machines, new Set(), signal)
+  // Needed after an accept alone; loaded while the machines are asked.
+  const selecting = ports.select(request, machines, new Set(), signal)
+  const loading = import('./offload-derivation.js')
+  const selection = await selecting
   if (selection.kind !== 'chosen') {
     tellRejections(selection, ports)
     return { reply: answerWithout(selection, request, ports.answerPolicy) }
@@ -53,6 +56,7 @@ export async function decide(request: BuildRequest, limits: BuildLimits, ports: 
     async offload(inputs, outputs) {
       ports.cleanUp()
       const task = { request, inputs, outputs, ...limits }
+      const { offloadDerivation } = await loading
       return offloadDerivation(task, selection, selectMilliseconds, { ...ports, reselect }, ports.buildLog, signal)
     },
     abandon: () => selection.release(),

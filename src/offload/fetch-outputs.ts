@@ -1,9 +1,10 @@
 import { renameSync } from 'node:fs'
-import { TrustError } from '../errors/offload-error.js'
+import { ConfigurationError, TrustError } from '../errors/offload-error.js'
 import { receiveItem } from '../local-store/receive-item.js'
 import { storeFailure } from '../local-store/store-failure.js'
 import { TemporaryItems } from '../local-store/temporary-items.js'
 import type { BundleItem } from '../nar/bundle-reader.js'
+import { atMachine } from '../remote-store/at-machine.js'
 import type { RemoteStore } from '../remote-store/remote-store.js'
 import type { Acl } from '../trust/acl.js'
 import { verifySignature } from '../trust/signature.js'
@@ -31,7 +32,7 @@ export async function fetchOutputs(
     let bytes = 0
     for (const output of outputs) {
       const temporary = await temporaries.create()
-      const item = await receiveItem(output, temporary, ports.storeDirectory, (onData) => remote.exportItem(output, onData))
+      const item = await fromMachine(machine, output, () => receiveItem(output, temporary, ports.storeDirectory, (onData) => remote.exportItem(output, onData)))
       await check(item, output, machine, acl)
       arrived.push({ output, temporary })
       bytes += item.narSize
@@ -43,6 +44,15 @@ export async function fetchOutputs(
     return { items: outputs.length, bytes }
   } finally {
     temporaries.dispose()
+  }
+}
+
+/** What is wrong with what came is the machine's; what went wrong in our own store is ours, and no other machine would help. */
+export async function fromMachine<T>(machine: string, item: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw error instanceof ConfigurationError ? error : atMachine(error, { machine, subject: item })
   }
 }
 

@@ -1,19 +1,20 @@
 import { readFile } from 'node:fs/promises'
-import { MachineError } from '../errors/offload-error.js'
+import { MachineError, TrustError } from '../errors/offload-error.js'
 import { directInputs, readDerivation } from '../local-store/derivation-file.js'
-import type { LocalItem } from '../local-store/missing-items.js'
+import { inReferenceOrder, type LocalItem } from '../local-store/missing-items.js'
 import { signedBundle } from '../local-store/signed-bundle.js'
 import type { RemoteStore } from '../remote-store/remote-store.js'
+import type { Signer } from '../trust/signer.js'
 import { parseStorePath, storePathName } from '../wire/store-path.js'
 import { sendingItems } from './messages.js'
 import type { LocalStore, OffloadPorts } from './ports.js'
 import { nothingTransferred, type OffloadTask, type Transfer } from './task.js'
 
 /**
- * Puts on the machine what the build needs and it lacks: the derivation as a text, which needs no signature, everything else as one signed bundle.
+ * Puts on the machine what the build needs and it lacks: the derivation as a text, which needs no signature, where that is possible, everything else as one signed bundle.
  * What is there already is protected first, then asked for: in the other order a collection could take it in between.
  */
-export async function sendInputs(task: OffloadTask, name: string, remote: RemoteStore, local: LocalStore, ports: OffloadPorts): Promise<Transfer> {
+export async function sendInputs(task: OffloadTask, name: string, remote: RemoteStore, local: LocalStore, ports: OffloadPorts, signal: AbortSignal): Promise<Transfer> {
   const { derivation } = task.request
   await remote.keep([derivation, ...directInputs(readDerivation(derivation))])
   const missing = await remote.missing([...new Set([...task.inputs, derivation])])
@@ -23,21 +24,42 @@ export async function sendInputs(task: OffloadTask, name: string, remote: Remote
   const bytes = items.reduce((sum, item) => sum + item.info.narSize, 0)
   ports.log.info(sendingItems(items.length, bytes, name))
 
-  const others = items.filter((item) => item.path !== derivation)
-  if (others.length > 0) {
-    const signer = await ports.loadSigner()
-    await remote.importBundle(signedBundle(others, ports.storeDirectory, signer, (path, onData) => local.exportSigned(path, onData)))
-  }
-  const own = items.find((item) => item.path === derivation)
+  const own = remote.addText === undefined ? undefined : items.find((item) => item.path === derivation)
+  const others = items.filter((item) => item !== own)
+  if (others.length > 0) await importItems(others, remote, ports, signal)
   if (own !== undefined) await addDerivation(own, name, remote, ports.storeDirectory)
   return { items: items.length, bytes }
 }
 
+/** Sends items as one bundle, signed with our key. */
+export async function importItems(items: readonly LocalItem[], remote: RemoteStore, ports: OffloadPorts, signal: AbortSignal): Promise<void> {
+  const ordered = inReferenceOrder(items)
+  const signer = await ports.loadSigner()
+  try {
+    const size = ordered.reduce((sum, { info }) => sum + info.narSize, 0)
+    await remote.importBundle(() => bundleOf(ordered, signer, ports, signal), size)
+  } catch (error) {
+    // The daemon does not say which item it refused. One key signs them all, so it was the first.
+    if (!(error instanceof TrustError) || error.code !== 'signing-key-not-authorized') throw error
+    throw new TrustError({ ...error.report, subject: ordered[0]?.path }, error.retry)
+  }
+}
+
+/** Where the local daemon signs, it does so on a connection of the bundle's own: one that is not read to its end takes the connection with it. */
+async function* bundleOf(items: readonly LocalItem[], signer: Signer | undefined, ports: OffloadPorts, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const exporter = signer === undefined ? await ports.openLocalStore(signal) : undefined
+  try {
+    yield* signedBundle(items, ports.storeDirectory, signer, async (path, onData) => exporter?.exportSigned(path, onData))
+  } finally {
+    exporter?.close()
+  }
+}
+
 async function addDerivation({ path, info }: LocalItem, machine: string, remote: RemoteStore, storeDirectory: string): Promise<void> {
-  const added = await remote.addText(storePathName(parseStorePath(path, storeDirectory)), await readFile(path), info.references)
+  const added = await remote.addText?.(storePathName(parseStorePath(path, storeDirectory)), await readFile(path), info.references)
   if (added === path) return
   throw new MachineError({
     code: 'store-path-differs', machine, step: 'sending the derivation', problem: 'the machine gave it another store path',
-    expected: path, seen: added, cure: 'Both machines must use the same store directory',
+    expected: path, seen: added ?? 'none', cure: 'Both machines must use the same store directory',
   })
 }

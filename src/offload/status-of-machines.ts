@@ -1,10 +1,11 @@
-import { MachineError } from '../errors/offload-error.js'
 import type { BuildMachine, Connection, Probe } from '../plugin-api/index.js'
+import { hostFacts } from './host-facts.js'
 import type { ListMachines } from './list-machines.js'
 import { withMachineDeadline, withoutRepetitions } from './machine-deadline.js'
 import { problemOf } from './problem.js'
+import type { OffloadPorts } from './ports.js'
+import type { Rung } from '../state/rung-memory.js'
 import type { MachineCondition, MachineSelection, MachineStatus, StatusReport } from './reports.js'
-import { runCommand } from './run-command.js'
 
 /**
  * Asks each machine how it is, all machines at once.
@@ -17,6 +18,7 @@ export interface StatusOfMachines {
 export interface StatusPorts {
   connect(machine: BuildMachine, signal: AbortSignal): Promise<Connection>
   probe(connection: Connection, signal: AbortSignal): Promise<Probe>
+  openRemoteStore: OffloadPorts['openRemoteStore']
   /** Slots of this host's own bookkeeping. */
   countSlots(machine: BuildMachine): { readonly free: number; readonly taken: readonly unknown[] }
   /** Milliseconds since the epoch. */
@@ -53,31 +55,32 @@ async function statusOf(machine: BuildMachine, ports: StatusPorts, outer: AbortS
 }
 
 async function conditionOf(connection: Connection, ports: StatusPorts, signal: AbortSignal): Promise<MachineCondition> {
-  const asked = ports.now()
-  const [identity, probe] = await Promise.all([
-    runCommand(connection, ['/bin/sh', '-c', 'date +%s; uname -s; uname -r; uname -m; uname -n'], signal).then((result) => ({ ...result, answered: ports.now() })),
+  const [{ kernel, architecture, hostName, timeDifferenceSeconds }, probe, rung] = await Promise.all([
+    hostFacts(connection, ports.now, signal),
     ports.probe(connection, signal),
+    rungTo(connection, ports, signal),
   ])
-  const [seconds, system, release, architecture, hostName] = identity.stdout.trim().split('\n')
-  if (hostName === undefined || !/^\d+$/.test(seconds ?? '')) {
-    throw new MachineError({
-      code: 'status-unreadable', machine: connection.machine.name, step: 'asking for kernel and clock', problem: 'unexpected answer',
-      expected: 'the output of date and uname', seen: JSON.stringify((identity.stdout + identity.stderr).slice(0, 200)),
-    })
-  }
-  // Their clock is read in whole seconds, some time between our question and the answer: only what both ends rule out is a difference.
-  const theirs = Number(seconds)
-  const earliest = Math.floor(asked / 1000)
-  const latest = Math.floor(identity.answered / 1000)
-  const timeDifferenceSeconds = theirs < earliest ? theirs - earliest : theirs > latest ? theirs - latest : 0
   return {
-    kernel: `${system ?? ''} ${release ?? ''}`,
-    architecture: architecture ?? '',
+    kernel,
+    architecture,
     hostName,
+    timeDifferenceSeconds,
     normalizedLoad: probe.normalizedLoad,
     freeBytes: probe.freeBytes,
-    timeDifferenceSeconds,
     transport: connection.details,
     roundTripMs: connection.roundTripMs,
+    rung,
+  }
+}
+
+/** A daemon that cannot be reached does not make the machine's other facts worthless; `test` says what is wrong with it. */
+async function rungTo(connection: Connection, ports: StatusPorts, signal: AbortSignal): Promise<Rung | undefined> {
+  try {
+    const store = await ports.openRemoteStore(connection, connection.machine, signal)
+    await store.close()
+    return store.rung
+  } catch (error) {
+    if (signal.aborted) throw error
+    return undefined
   }
 }

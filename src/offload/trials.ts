@@ -1,22 +1,21 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { MachineError } from '../errors/offload-error.js'
-import { signedBundle } from '../local-store/signed-bundle.js'
 import { memberGrammar } from '../nar/bundle-reader.js'
 import { discardingSink } from '../nar/nar-sink.js'
 import type { Connection } from '../plugin-api/index.js'
+import { completePath } from '../remote-store/remote-guix.js'
 import type { RemoteStore } from '../remote-store/remote-store.js'
 import { Decoder } from '../wire/byte-feed.js'
-import { check } from './fetch-outputs.js'
+import { check, fromMachine } from './fetch-outputs.js'
 import type { LocalStore, OffloadPorts } from './ports.js'
 import { runCommand } from './run-command.js'
+import { importItems } from './send-inputs.js'
 
 /** What an offload needs of a machine, tried on something small that nobody has seen before. */
 const nonce = (name: string): string => `${name} ${randomBytes(16).toString('hex')}\n`
 
-/** A non-interactive login may have a PATH without Guix. */
-const versionScript = `
-PATH="$PATH:/run/current-system/profile/bin:/var/guix/profiles/per-user/root/current-guix/bin:$HOME/.config/guix/current/bin:/usr/local/bin:/usr/bin"
+const versionScript = `${completePath}
 exec guix --version`
 
 /** The version of Guix on the machine, such as `1.5.0`. */
@@ -36,11 +35,10 @@ export async function guixVersion(connection: Connection, signal: AbortSignal): 
 }
 
 /** Sends a fresh signed item; resolves to its store path. */
-export async function tryImport(machine: string, remote: RemoteStore, local: LocalStore, ports: OffloadPorts): Promise<string> {
+export async function tryImport(machine: string, remote: RemoteStore, local: LocalStore, ports: OffloadPorts, signal: AbortSignal): Promise<string> {
   const path = await local.addText('export-test', nonce(hostname()), [])
   const item = { path, info: await local.pathInfo(path) }
-  const signer = await ports.loadSigner()
-  await remote.importBundle(signedBundle([item], ports.storeDirectory, signer, (exported, onData) => local.exportSigned(exported, onData)))
+  await importItems([item], remote, ports, signal)
   const [missing] = await remote.missing([path])
   if (missing === undefined) return path
   throw new MachineError({
@@ -49,14 +47,20 @@ export async function tryImport(machine: string, remote: RemoteStore, local: Loc
   })
 }
 
-/** Has a fresh item exported and checks its signature; resolves to its store path. Nothing enters the local store. */
-export async function tryExport(machine: string, remote: RemoteStore, ports: OffloadPorts): Promise<string> {
-  const path = await remote.addText('import-test', nonce(machine), [])
+/**
+ * Has a fresh item exported and checks its signature; resolves to its store path. Nothing enters the local store.
+ * @param imported - What is exported where no item can be made on the machine.
+ */
+export async function tryExport(machine: string, remote: RemoteStore, imported: string, ports: OffloadPorts): Promise<string> {
+  const path = (await remote.addText?.('import-test', nonce(machine), [])) ?? imported
   const sink = { begin: () => discardingSink, item: () => undefined }
-  const decoder = new Decoder(`${path} from ${machine}`, (feed) => memberGrammar(feed, sink, ports.storeDirectory))
-  await remote.exportItem(path, (bytes) => {
-    decoder.push(bytes)
+  const decoder = new Decoder('an archive', (feed) => memberGrammar(feed, sink, ports.storeDirectory))
+  const item = await fromMachine(machine, path, async () => {
+    await remote.exportItem(path, (bytes) => {
+      decoder.push(bytes)
+    })
+    return decoder.end()
   })
-  await check(decoder.end(), path, machine, await ports.loadAcl())
+  await check(item, path, machine, await ports.loadAcl())
   return path
 }

@@ -17,7 +17,11 @@ export class DaemonError extends MachineError {
   }
 }
 
-/** Reports are single lines; what guix-daemon reads from a hook line by line must not be for a remote daemon to compose. */
+/**
+ * Reports are single lines without control characters: what guix-daemon reads from a hook line by line must not be for a remote daemon to compose, nor what the
+ * terminal does.
+ */
 export function oneLine(text: string): string {
-  return text.trim().replace(/\s*[\r\n]+\s*/g, ' ')
+  // The sequences with which Guix colours its messages leave no gap.
+  return text.replace(/\u001b\[[0-?]*[ -/]*[@-~]/g, '').trim().replace(/\s*[\p{Cc}\p{Zl}\p{Zp}]+\s*/gu, ' ')
 }

@@ -1,4 +1,5 @@
 import type { Consumer } from '../protocol/consumer.js'
+import type { Rung } from '../state/rung-memory.js'
 
 /** How a derivation is to be built there. */
 export interface BuildOptions {
@@ -14,6 +15,9 @@ export interface BuildOptions {
   readonly useSubstitutes?: boolean | undefined
 }
 
+/** Makes the bytes of a bundle, anew each time: where one way of sending it fails, another is tried. */
+export type Bundle = () => AsyncIterable<Uint8Array>
+
 /**
  * The store of a build machine. One request at a time unless a method says that it may run beside another.
  *
@@ -21,6 +25,9 @@ export interface BuildOptions {
  * one the store is of no more use but for {@link RemoteStore.close}.
  */
 export interface RemoteStore {
+  /** The way to it. */
+  readonly rung: Rung
+
   /**
    * Which of `paths` are not valid there, in the given order. One round trip, however many.
    * @throws OffloadFailure `daemon-connection-lost`, …
@@ -28,20 +35,21 @@ export interface RemoteStore {
   missing(paths: readonly string[]): Promise<string[]>
 
   /**
-   * Adds a text, such as a derivation; no signature needed. Its references must be valid there or be named to stay missing.
+   * Adds a text, such as a derivation; no signature needed. Its references must be valid there or be named to stay missing. Absent: not possible on
+   * this rung, a bundle is the only way in.
    * @param name what follows the hash in the store file name
    * @returns the store path, which the caller compares with its own
    * @throws OffloadFailure `reference-missing`, `disk-full`
    */
-  addText(name: string, text: string | Uint8Array, references: readonly string[]): Promise<string>
+  addText?(name: string, text: string | Uint8Array, references: readonly string[]): Promise<string>
 
   /**
    * Imports a bundle, which is pulled no faster than it is taken there.
-   * @returns the store paths imported
+   * @param size about how many bytes it has: decides how it is sent
    * @throws OffloadFailure of kind trust: `signing-key-not-authorized` (our key is not in the acl there), `signature-refused`; of kind machine:
    * `disk-full`, `reference-missing`, `daemon-refused`
    */
-  importBundle(bundle: AsyncIterable<Uint8Array>): Promise<string[]>
+  importBundle(bundle: Bundle, size: number): Promise<void>
 
   /**
    * Builds one derivation.
@@ -54,7 +62,7 @@ export interface RemoteStore {
   /**
    * Streams one member of a bundle: archive, trailer, signature, without the 1 that introduces it. Nothing is read from the machine while `onData`
    * is busy. May not run beside {@link RemoteStore.build}.
-   * @throws OffloadFailure `daemon-refused`; what `onData` throws
+   * @throws OffloadFailure `daemon-refused`, …; what `onData` throws, as it is
    */
   exportItem(path: string, onData: Consumer): Promise<void>
 

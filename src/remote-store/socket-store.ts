@@ -1,24 +1,38 @@
-import { MachineError } from '../errors/offload-error.js'
-import type { BuildMachine, Connection } from '../plugin-api/index.js'
+import type { Connection } from '../plugin-api/index.js'
+import type { ByteChannel } from '../protocol/byte-channel.js'
 import { DaemonSession } from '../protocol/daemon-session.js'
 import type { Consumer } from '../protocol/consumer.js'
+import type { Rung } from '../state/rung-memory.js'
 import { atMachine, type Place } from './at-machine.js'
+import { buildOverdue, verdictGraceMs, waitsForCollection } from './daemon-silent.js'
 import { daemonOptions } from './daemon-options.js'
-import { DuplexChannel } from './duplex-channel.js'
-import type { BuildOptions, RemoteStore } from './remote-store.js'
+import { openSocketChannel } from './socket-channel.js'
+import { labelOf } from './label.js'
+import type { Bundle, BuildOptions, RemoteStore } from './remote-store.js'
+import { fasterRoute, mayGoAnotherWay, otherRoute, type Route } from './routes.js'
 import { StallGuard } from './stall-guard.js'
+import { WatchedSink, WatchedSource } from './watched.js'
 
 export interface SocketStoreOptions {
   /** Ends everything: its reason is what running methods reject with. */
   readonly signal: AbortSignal
   /** What the daemon logs beside a build. */
   readonly onLog?: Consumer | undefined
-  /** Milliseconds without a byte after which a request other than a build is given up; undefined: never. */
+  /** Milliseconds the daemon has for its greeting; undefined: for ever. */
+  readonly greetingMs?: number | undefined
+  /**
+   * Milliseconds without a byte after which a request other than a build is given up; undefined: never. A daemon that has said that it waits for a collection of garbage may
+   * take its time.
+   */
   readonly stallMs?: number | undefined
+  /** How to get to the daemon's socket; by the connection's own means unless this is said. */
+  readonly openChannel?: OpenChannel | undefined
+  readonly rung?: Rung | undefined
+  /** How bundles are sent; undefined: the faster way. */
+  readonly route?: Route | undefined
 }
 
-/** The daemon there ends a build that is silent or takes too long; if it has not done so this much later, it hangs itself. */
-const verdictGraceMs = 60_000
+export type OpenChannel = (connection: Connection, options: Pick<SocketStoreOptions, 'signal' | 'greetingMs'>) => Promise<ByteChannel>
 
 interface GuardedSession {
   readonly session: DaemonSession
@@ -36,23 +50,26 @@ const keepCostMs = 0.3
  * over it, since the signing agent belongs to a session.
  */
 export class SocketStore implements RemoteStore {
+  readonly rung: Rung
   readonly #connection: Connection
   readonly #options: SocketStoreOptions
-  readonly #main: DaemonSession
-  readonly #mainGuard: StallGuard
+  #main: GuardedSession
+  #kept: readonly string[] = []
   /** Set once the second session has signed something. */
   #signer: DaemonSession | undefined
   #warmUp: Promise<void> | undefined
-  /** Ends an attempt at the second session. */
+  /** Ends what is done beside the first session. */
   readonly #closing = new AbortController()
+  readonly #signal: AbortSignal
   /** The first session has its own signing agent: it was needed to check what we imported. */
   #mainSigns = false
 
   private constructor(connection: Connection, options: SocketStoreOptions, main: GuardedSession) {
+    this.rung = options.rung ?? 'socket'
+    this.#signal = AbortSignal.any([options.signal, this.#closing.signal])
     this.#connection = connection
     this.#options = options
-    this.#main = main.session
-    this.#mainGuard = main.guard
+    this.#main = main
   }
 
   /**
@@ -65,38 +82,42 @@ export class SocketStore implements RemoteStore {
 
   /** Of the protocol, such as 0x164. */
   get daemonVersion(): number {
-    return this.#main.daemonVersion
+    return this.#main.session.daemonVersion
   }
 
   async missing(paths: readonly string[]): Promise<string[]> {
     if (paths.length === 0) return []
-    const valid = new Set(await this.#at({ step: 'asking what is missing' }, this.#main.queryValidPaths(paths)))
+    const valid = new Set(await this.#at({ step: 'asking what is missing' }, this.#main.session.queryValidPaths(paths)))
     return paths.filter((path) => !valid.has(path))
   }
 
   addText(name: string, text: string | Uint8Array, references: readonly string[]): Promise<string> {
-    return this.#at({ step: 'adding a text to its store', subject: name }, this.#main.addTextToStore(name, text, references))
+    return this.#at({ step: 'adding a text to its store', subject: name }, this.#main.session.addTextToStore(name, text, references))
   }
 
-  async importBundle(bundle: AsyncIterable<Uint8Array>): Promise<string[]> {
-    const source = new WatchedSource(bundle)
+  /** Either in answers to the daemon, which asks for one piece after the other, or as a stream beside it; if one fails, by the other. */
+  async importBundle(bundle: Bundle, size: number): Promise<void> {
+    const route = this.#options.route ?? fasterRoute(size, this.#connection.roundTripMs)
     try {
-      const imported = await this.#main.importPaths(source)
-      this.#mainSigns = true
-      return imported
+      await this.#send(bundle(), route)
     } catch (error) {
-      // What went wrong while we read our own store is not the machine's.
-      throw error === source.failure ? error : this.#place(error, { step: 'sending store items' })
+      if (!mayGoAnotherWay(error) || this.#options.signal.aborted) throw error
+      try {
+        if (!this.#main.session.usable) await this.#reopen()
+        await this.#send(bundle(), otherRoute(route))
+      } catch (second) {
+        throw mayGoAnotherWay(second) ? error : second
+      }
     }
   }
 
   async build(derivation: string, options: BuildOptions, onLog: Consumer): Promise<void> {
-    await this.#at({}, this.#main.setOptions(daemonOptions(options)))
-    const guard = this.#mainGuard
+    await this.#at({}, this.#main.session.setOptions(daemonOptions(options)))
+    const guard = this.#main.guard
     guard.limitMs = options.maxSilentTime > 0 ? options.maxSilentTime * 1000 + verdictGraceMs : undefined
-    const timer = options.timeout > 0 ? setTimeout(() => guard.fail(this.#overdue(options.timeout)), options.timeout * 1000 + verdictGraceMs) : undefined
+    const timer = options.timeout > 0 ? setTimeout(() => guard.fail(buildOverdue(labelOf(this.#connection.machine), options.timeout)), options.timeout * 1000 + verdictGraceMs) : undefined
     try {
-      await this.#at({ step: 'building', subject: derivation }, this.#main.buildPaths(derivation, onLog))
+      await this.#at({ step: 'building', subject: derivation }, this.#main.session.buildPaths(derivation, onLog))
     } finally {
       clearTimeout(timer)
       guard.limitMs = this.#options.stallMs
@@ -105,14 +126,21 @@ export class SocketStore implements RemoteStore {
 
   async exportItem(path: string, onData: Consumer): Promise<void> {
     await this.#warmUp
-    const session = this.#signer ?? this.#main
-    await this.#at({ step: 'retrieving a store item', subject: path }, session.exportPath(path, onData))
+    const session = this.#signer ?? this.#main.session
+    const sink = new WatchedSink(onData)
+    try {
+      await session.exportPath(path, sink.take)
+    } catch (error) {
+      // What the consumer makes of the data, and what goes wrong in our own store, is the consumer's to tell.
+      throw error === sink.failure ? error : this.#place(error, { step: 'retrieving a store item', subject: path })
+    }
   }
 
   async keep(paths: readonly string[]): Promise<number> {
     const affordable = Math.floor(keepBudgetMs / (this.#connection.roundTripMs + keepCostMs))
     const kept = paths.slice(0, affordable)
-    for (const path of kept) await this.#at({ subject: path }, this.#main.addTempRoot(path))
+    this.#kept = kept
+    for (const path of kept) await this.#at({ subject: path }, this.#main.session.addTempRoot(path))
     return kept.length
   }
 
@@ -122,9 +150,31 @@ export class SocketStore implements RemoteStore {
     return this.#warmUp
   }
 
+  async #send(bundle: AsyncIterable<Uint8Array>, route: Route): Promise<void> {
+    if (route === 'stream') {
+      const { importStream } = await import('./import-stream.js')
+      return importStream(this.#connection, bundle, { signal: this.#signal, stallMs: this.#options.stallMs })
+    }
+    const source = new WatchedSource(bundle)
+    try {
+      await this.#main.session.importPaths(source)
+      this.#mainSigns = true
+    } catch (error) {
+      // What went wrong while we read our own store is not the machine's.
+      throw error === source.failure ? error : this.#place(error, { step: 'sending store items' })
+    }
+  }
+
+  /** With its session went the protection from collection. */
+  async #reopen(): Promise<void> {
+    this.#main.session.close()
+    this.#main = await openSession(this.#connection, { ...this.#options, signal: this.#signal })
+    for (const path of this.#kept) await this.#at({ subject: path }, this.#main.session.addTempRoot(path))
+  }
+
   async close(): Promise<void> {
     this.#closing.abort()
-    this.#main.close()
+    this.#main.session.close()
     this.#signer?.close()
     await this.#warmUp
   }
@@ -133,21 +183,13 @@ export class SocketStore implements RemoteStore {
   async #signOnce(path: string): Promise<void> {
     let session: DaemonSession | undefined
     try {
-      const signal = AbortSignal.any([this.#options.signal, this.#closing.signal])
-      session = (await openSession(this.#connection, { ...this.#options, signal })).session
+      session = (await openSession(this.#connection, { ...this.#options, signal: this.#signal })).session
       this.#signer = session
       await session.exportPath(path, () => undefined)
     } catch {
       session?.close()
       this.#signer = undefined
     }
-  }
-
-  #overdue(timeout: number): MachineError {
-    return new MachineError({
-      code: 'daemon-stalled', machine: label(this.#connection.machine), step: 'building',
-      problem: `the build should have been ended after ${timeout} s, and the daemon there has not done so`, cure: 'See to guix-daemon there',
-    })
   }
 
   async #at<T>(place: Omit<Place, 'machine'>, work: Promise<T>): Promise<T> {
@@ -159,41 +201,29 @@ export class SocketStore implements RemoteStore {
   }
 
   #place(error: unknown, place: Omit<Place, 'machine'>): unknown {
-    return atMachine(error, { machine: label(this.#connection.machine), ...place })
+    return atMachine(error, { machine: labelOf(this.#connection.machine), ...place })
   }
 }
 
-/** Remembers with what the sequence itself failed. */
-class WatchedSource implements AsyncIterable<Uint8Array> {
-  failure: unknown
-
-  constructor(private readonly source: AsyncIterable<Uint8Array>) {}
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-    try {
-      yield* this.source
-    } catch (error) {
-      this.failure = error
-      throw error
-    }
+/** Adding, keeping and exporting an item wait for a collection that is under way, which may take hours; the daemon says so, once. */
+function patient(guard: StallGuard, onLog: Consumer | undefined): Consumer {
+  return (bytes) => {
+    if (waitsForCollection(bytes)) guard.suspend()
+    return onLog?.(bytes)
   }
 }
 
 async function openSession(connection: Connection, options: SocketStoreOptions): Promise<GuardedSession> {
   const { machine } = connection
-  const place = { machine: label(machine), step: 'reaching its guix-daemon', subject: machine.daemonSocket }
-  if (connection.openSocket === undefined) {
-    throw new MachineError({ ...place, code: 'socket-unavailable', problem: 'this transport or server cannot open sockets on the machine' })
-  }
+  const place = { machine: labelOf(machine), step: 'reaching its guix-daemon', subject: machine.daemonSocket }
+  const { signal, greetingMs, openChannel = openSocketChannel } = options
   try {
-    const stream = await connection.openSocket(machine.daemonSocket, { signal: options.signal })
-    const guard = new StallGuard(new DuplexChannel(stream), place.machine, options.stallMs)
-    return { guard, session: await DaemonSession.open(guard, { signal: options.signal, onLog: options.onLog }) }
+    const guard = new StallGuard(await openChannel(connection, { signal, greetingMs }), place.machine, greetingMs)
+    const session = await DaemonSession.open(guard, { signal, onLog: patient(guard, options.onLog) })
+    guard.limitMs = options.stallMs
+    guard.step = 'waiting for its guix-daemon'
+    return { guard, session }
   } catch (error) {
     throw atMachine(error, place)
   }
-}
-
-function label(machine: BuildMachine): string {
-  return machine.port === 22 ? machine.name : `${machine.name}:${machine.port}`
 }

@@ -1,5 +1,6 @@
-import { MachineError } from '../errors/offload-error.js'
+import type { MachineError } from '../errors/offload-error.js'
 import type { ByteChannel } from '../protocol/byte-channel.js'
+import { daemonSilent } from './daemon-silent.js'
 
 /**
  * Gives up a channel on which nothing moves. The link below may be fine, its keep-alive answered, and the daemon at the other end hang all the same. Only waiting for the
@@ -8,9 +9,12 @@ import type { ByteChannel } from '../protocol/byte-channel.js'
 export class StallGuard implements ByteChannel {
   /** Milliseconds one wait may take; undefined: for ever. */
   limitMs: number | undefined
+  /** What is being done, for the error. */
+  step = 'reaching its guix-daemon'
   readonly #channel: ByteChannel
   readonly #machine: string
   #failure: MachineError | undefined
+  #suspended = false
   #fail: ((error: MachineError) => void) | undefined
 
   constructor(channel: ByteChannel, machine: string, limitMs: number | undefined) {
@@ -20,15 +24,20 @@ export class StallGuard implements ByteChannel {
   }
 
   read(): Promise<Uint8Array | undefined> {
-    return this.#watched('nothing came', () => this.#channel.read())
+    return this.#watched('said nothing', () => this.#channel.read())
   }
 
   write(bytes: Uint8Array): Promise<void> {
-    return this.#watched('nothing was taken', () => this.#channel.write(bytes))
+    return this.#watched('taken nothing', () => this.#channel.write(bytes))
   }
 
   close(): void {
     this.#channel.close()
+  }
+
+  /** Lets the wait at hand, and the next one if there is none, take as long as it takes. */
+  suspend(): void {
+    this.#suspended = true
   }
 
   /** Breaks the channel for a reason of the caller's. */
@@ -40,21 +49,14 @@ export class StallGuard implements ByteChannel {
 
   async #watched<T>(what: string, wait: () => Promise<T>): Promise<T> {
     if (this.#failure !== undefined) throw this.#failure
-    const { limitMs } = this
+    const limitMs = this.#suspended ? undefined : this.limitMs
+    this.#suspended = false
     let timer: NodeJS.Timeout | undefined
     const failed = new Promise<never>((_resolve, reject) => {
       this.#fail = reject
       if (limitMs === undefined) return
       timer = setTimeout(() => {
-        this.fail(
-          new MachineError({
-            code: 'daemon-stalled',
-            machine: this.#machine,
-            step: 'waiting for its guix-daemon',
-            problem: `${what} for ${limitMs / 1000} s`,
-            cure: 'The daemon there may hang or wait for a garbage collection; raise timeouts.stall if it is only slow',
-          }),
-        )
+        this.fail(daemonSilent(this.#machine, this.step, what, limitMs))
       }, limitMs)
     })
     try {

@@ -1,5 +1,5 @@
 /** What an exception nobody caught is called in a message. */
-import { simpleFormat } from './library/format.js'
+import { simpleFormat } from './library/simple-format.js'
 import { print } from './printer.js'
 import { Exception, items, type Value } from './value.js'
 

@@ -12,6 +12,9 @@ import { Continuation, HandlerFrame, HandlerScope, IterationFrame, NextFrame } f
 import { Abort, SchemeThrow, WrongType, failed } from './throw.js'
 import { list, type Place, type Value } from './value.js'
 
+/** An exception costs as much as this many calls. */
+const RAISE_COST = 20
+
 export interface Limits {
   /** Calls. */
   readonly steps: number
@@ -213,6 +216,7 @@ export class Engine implements Machine {
   /** Hands an exception to the innermost handler that wants it. */
   raise(payload: Value, continuable: boolean, origin = new SchemeThrow(payload, continuable)): Result {
     origin.place ??= this.place
+    this.charge(RAISE_COST)
     this.#link()
     let frame = this.#frames
     while (frame !== undefined) {

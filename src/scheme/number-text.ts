@@ -1,5 +1,6 @@
 /** Numbers as text: Guile's syntax for reading (`#x10`, `1/2`, `1e1`, `2.`, `+inf.0`) and its way of printing (`2.0`, `1.0e21`). */
 import { divide, power, ratio, toDouble, toExact, type Num } from './number.js'
+import { failed } from './throw.js'
 import { Ratio } from './value.js'
 
 const DIGITS: Readonly<Record<number, RegExp>> = { 2: /^[01]+$/, 8: /^[0-7]+$/, 10: /^[0-9]+$/, 16: /^[0-9a-fA-F]+$/ }
@@ -35,7 +36,11 @@ function unsigned(text: string, radix: number, exactness: string | undefined): N
   if (integer !== undefined) return integer
   const parts = radix === 10 ? DECIMAL.exec(text) : null
   if (parts === null) return undefined
-  if (exactness !== 'e') return Number(text)
+  if (exactness !== 'e') {
+    const value = Number(text)
+    if (!Number.isFinite(value)) throw failed('out-of-range', 'string->number', 'Value out of range: ~S', [BigInt(parts[4] ?? '0')], false)
+    return value
+  }
   const exponent = BigInt(parts[4] ?? '0')
   if (exponent > LARGEST_EXPONENT || exponent < -LARGEST_EXPONENT) return undefined
   const fraction = parts[2] ?? parts[3] ?? ''

@@ -18,6 +18,11 @@ export function number(value: Value | undefined, position: number): Num {
   throw new WrongType(position, value ?? false, 'number')
 }
 
+const SMALL = 1n << 256n
+const isSmall = (value: bigint): boolean => value < SMALL && value > -SMALL
+/** Bits of an integer, to within four: hexadecimal is the quick way. */
+const bits = (value: bigint): number => 4 * abs(value).toString(16).length
+
 const abs = (value: bigint): bigint => (value < 0n ? -value : value)
 export function gcd(a: bigint, b: bigint): bigint {
   a = abs(a)
@@ -39,7 +44,6 @@ export const denominator = (value: bigint | Ratio): bigint => (typeof value === 
 function ratioToDouble(value: Ratio): number {
   const direct = Number(value.numerator) / Number(value.denominator)
   if (Number.isFinite(direct) && direct !== 0 && abs(value.numerator) < 2n ** 53n && value.denominator < 2n ** 53n) return direct
-  const bits = (n: bigint): number => abs(n).toString(2).length
   const shift = 64 - (bits(value.numerator) - bits(value.denominator))
   const scaled = shift >= 0 ? (value.numerator << BigInt(shift)) / value.denominator : value.numerator / (value.denominator << BigInt(-shift))
   return Number(scaled) * 2 ** -shift
@@ -62,7 +66,7 @@ export function toExact(value: Num): bigint | Ratio {
 
 export function add(a: Num, b: Num): Num {
   if (typeof a === 'bigint' && typeof b === 'bigint') return a + b
-  if (typeof a === 'number' || typeof b === 'number') return a === 0n ? b : b === 0n ? a : toDouble(a) + toDouble(b)
+  if (typeof a === 'number' || typeof b === 'number') return toDouble(a) + toDouble(b)
   return ratio(numerator(a) * denominator(b) + numerator(b) * denominator(a), denominator(a) * denominator(b))
 }
 
@@ -70,15 +74,14 @@ export const negate = (a: Num): Num => (typeof a === 'bigint' ? -a : typeof a ==
 
 export function subtract(a: Num, b: Num): Num {
   if (typeof a === 'bigint' && typeof b === 'bigint') return a - b
-  if (typeof a === 'number' || typeof b === 'number') return b === 0n ? a : toDouble(a) - toDouble(b)
+  if (typeof a === 'number' || typeof b === 'number') return b === 0n ? a : a === 0n ? negate(b) : toDouble(a) - toDouble(b)
   return add(a, negate(b))
 }
 
 export function multiply(a: Num, b: Num): Num {
   if (typeof a === 'bigint' && typeof b === 'bigint') {
-    const product = a * b
-    if (product > 2n ** MAXIMUM_BITS || -product > 2n ** MAXIMUM_BITS) throw tooLarge('*')
-    return product
+    if (!(isSmall(a) && isSmall(b)) && BigInt(bits(a) + bits(b)) > MAXIMUM_BITS) throw tooLarge('*')
+    return a * b
   }
   if (typeof a === 'number' || typeof b === 'number') return toDouble(a) * toDouble(b)
   return ratio(numerator(a) * numerator(b), denominator(a) * denominator(b))
@@ -154,7 +157,9 @@ export function integerDivide(a: Value, b: Value, how: 'floor' | 'truncate', par
     const quotient = how === 'floor' ? floorDivide(a, b) : a / b
     return part === 'quotient' ? quotient : a - b * quotient
   }
-  return Number(integerDivide(BigInt(a), BigInt(b), how, part, who))
+  const [x, y] = [Number(a), Number(b)]
+  const quotient = roundDouble(x / y, how)
+  return part === 'quotient' ? quotient : x - y * quotient
 }
 
 function exactRoot(value: bigint): bigint {

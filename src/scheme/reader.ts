@@ -5,22 +5,12 @@
  * `#{…}#` symbols, square brackets as parentheses, and gexps as the forms they stand for. Everything else that starts with `#` is an {@link Abort} of kind
  * `unknown`: real Guile may read it. Nesting is limited so that neither this reader nor the compiler can run out of stack.
  */
+import { DELIMITERS, ESCAPES, HASH_QUOTES, QUOTES, characterCode } from './lexical.js'
 import { Abort } from './throw.js'
 import { parseNumber } from './number-text.js'
-import { UNSPECIFIED, character, intern, keyword, list, NIL, SourcePair, Vector, type Place, type Value } from './value.js'
+import { UNSPECIFIED, character, intern, keyword, NIL, SourcePair, Vector, type Place, type Value } from './value.js'
 
 export const MAXIMUM_NESTING = 500
-
-const DELIMITERS = new Set(' \t\n\r\f\v()[]";')
-const CHARACTER_NAMES: Readonly<Record<string, number>> = {
-  space: 32, newline: 10, nl: 10, linefeed: 10, tab: 9, ht: 9, return: 13, cr: 13, nul: 0, null: 0, alarm: 7, backspace: 8, bs: 8, delete: 127, del: 127, rubout: 127, escape: 27, esc: 27,
-  altmode: 27, page: 12, np: 12, ff: 12, vtab: 11, vt: 11, sp: 32, lf: 10, soh: 1, bel: 7,
-}
-const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', a: '\x07', b: '\b', f: '\f', v: '\v', 0: '\0', '\\': '\\', '"': '"', '|': '|', '(': '(' }
-const QUOTES: Readonly<Record<string, string>> = { '\'': 'quote', '`': 'quasiquote', ',': 'unquote', ',@': 'unquote-splicing' }
-const HASH_QUOTES: Readonly<Record<string, string>> = {
-  '#\'': 'syntax', '#`': 'quasisyntax', '#,': 'unsyntax', '#,@': 'unsyntax-splicing', '#~': 'gexp', '#$': 'ungexp', '#$@': 'ungexp-splicing', '#+': 'ungexp-native', '#+@': 'ungexp-native-splicing',
-}
 
 /** A datum and where it starts. */
 export interface Datum {
@@ -307,20 +297,8 @@ export class Reader {
     if (!DELIMITERS.has(first)) this.#word()
     const word = this.#text.slice(start, this.#at)
     if (word === first) return character(first.codePointAt(0) ?? 0)
-    const named = CHARACTER_NAMES[word.toLowerCase()]
-    if (named !== undefined) return character(named)
-    const hexadecimal = /^[xU]\+?([0-9a-fA-F]+)$/.exec(word)
-    const octal = /^[0-7]{2,}$/.exec(word)
-    const code = hexadecimal !== null ? parseInt(hexadecimal[1] ?? '', 16) : octal !== null ? parseInt(word, 8) : -1
-    if (code >= 0 && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff)) return character(code)
+    const code = characterCode(word)
+    if (code !== undefined) return character(code)
     throw this.#fail(`unknown character "#\\${word}"`)
   }
-}
-
-/** Every datum of a text that must not be empty of closing brackets and the like: for tests and `read`. */
-export function readAll(text: string, file: string): Value {
-  const reader = new Reader(text, file)
-  const found: Value[] = []
-  for (let datum = reader.next(); datum !== undefined; datum = reader.next()) found.push(datum.value)
-  return list(found)
 }

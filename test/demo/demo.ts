@@ -105,7 +105,7 @@ async function run(bed: TestBed): Promise<void> {
   say()
   const outputOf = (name: string): string | undefined => outcome.derivations.find(({ drv }) => nameOf(drv) === name)?.outputs['out']
 
-  chapter('Where it was built, and how long each step took', 'From the history that the hook keeps; seconds. An empty derivation takes the stock hook more than 4 s.')
+  chapter('Where it was built, and how long each step took', 'From the history that the hook keeps; seconds.')
   const text = await master.sh('cat /var/guix/offload/history.jsonl')
   const entries = text.trim().split('\n').map((line) => JSON.parse(line) as Entry)
   const row = (...cells: string[]): string => `   ${cells.map((cell, index) => (index < 3 ? cell.padEnd(14) : cell.padStart(8))).join('')}`

@@ -29,7 +29,7 @@ function verdict(datum: SchemeDatum): Verdict {
   const name = (item: SchemeDatum | undefined): string => (typeof item === 'object' && 'kind' in item && item.kind === 'symbol' ? item.text : '')
   switch (name(tag)) {
     case 'machines': return { machines: rest.map((fields) => Object.fromEntries((fields as SchemeDatum[][]).map(([field, value]) => [name(field), value as SchemeDatum]))) }
-    case 'value': return { value: String(rest[0]) }
+    case 'value': return { value: rest[0] as string }
     default: return { failed: name(rest[0]), line: rest[1] as bigint | false, column: rest[2] as bigint | false }
   }
 }

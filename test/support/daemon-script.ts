@@ -112,6 +112,12 @@ export class ScriptedDaemon implements ByteChannel {
     this.#wake()
   }
 
+  /** Adds to the end of the script what the daemon sends of its own accord. */
+  say(bytes: Uint8Array): void {
+    this.#steps.push({ send: bytes })
+    this.#wake()
+  }
+
   close(): void {
     this.closed = true
     this.#wake()

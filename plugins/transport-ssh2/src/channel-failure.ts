@@ -68,8 +68,9 @@ export async function socketRefused(connection: Connection, failures: Failures, 
   }
 }
 
-const inspection = 'if ! test -e "$1"; then echo missing; elif ! test -w "$1"; then echo closed; '
-  + 'elif ! test -r /proc/net/unix; then echo unknown; elif grep -q "00010000 .* $2\\$" /proc/net/unix; then echo listening; else echo silent; fi'
+/** The table holds a path as the server gave it: guix-daemon goes to the socket's folder first, so that of its socket is only `./socket`. */
+const inspection = 'if ! test -e "$1"; then echo missing; elif ! test -w "$1"; then echo closed; elif ! test -r /proc/net/unix; then echo unknown; '
+  + 'elif grep -q -e "00010000 .* $2\\$" -e "00010000 .* \\(\\./\\)\\{0,1\\}${2##*/}\\$" /proc/net/unix; then echo listening; else echo silent; fi'
 
 async function inspectSocket(connection: Connection, path: string): Promise<string> {
   try {

@@ -5,7 +5,7 @@ import type { Root } from '../../container/tokens.js'
 import { OffloadError } from '../../errors/offload-error.js'
 import { abortOnSignals } from '../../hook/signals.js'
 import type { Listing } from '../../offload/reports.js'
-import { listingWarnings } from './listing.js'
+import { listingWarnings, noMachines } from './listing.js'
 import { styleFor, type Style } from './style.js'
 
 /** Codes of errors that are the caller's way of calling, not the state of the world. */
@@ -50,8 +50,10 @@ export abstract class BaseCommand extends Command {
     process.stderr.write(`guix-offload: warning: ${message}\n`)
   }
 
-  protected warnOfListing(report: Listing): void {
+  /** @param names the expression by which machines were selected, if any */
+  protected warnOfListing(report: Listing & { readonly machines: readonly unknown[] }, names?: string): void {
     for (const message of listingWarnings(report)) this.warning(message)
+    if (report.machines.length === 0) this.warning(noMachines(names))
   }
 
   /** Prints the lines, or with `--json` the value; a report that is not fine exits with 1. */

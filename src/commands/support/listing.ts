@@ -13,3 +13,8 @@ export function listingWarnings({ warnings, failures }: Listing): string[] {
 export function listingComplete({ warnings, failures }: Listing): boolean {
   return failures.length === 0 && warnings.every(({ dropped }) => dropped !== true)
 }
+
+/** What an empty list means. @param names the expression by which machines were selected, if any */
+export function noMachines(names: string | undefined): string {
+  return names === undefined ? 'there are no build machines' : `there is no build machine whose name matches ${JSON.stringify(names)}`
+}

@@ -42,6 +42,7 @@ function conditionJson({ condition }: MachineStatus) {
     timeDifferenceSeconds: condition?.timeDifferenceSeconds ?? null,
     roundTripSeconds: condition === undefined ? null : condition.roundTripMs / 1000,
     transport: condition?.transport ?? null,
+    rung: condition?.rung ?? null,
   }
 }
 
@@ -56,7 +57,7 @@ function conditionLines(condition: MachineCondition): string[] {
     `  normalized load: ${condition.normalizedLoad.toFixed(2)}`,
     `  free disk space: ${humanSize(condition.freeBytes)}`,
     `  time difference: ${condition.timeDifferenceSeconds} s`,
-    `  connection: ${[...transport, `round trip ${condition.roundTripMs.toFixed(1)} ms`].join(', ')}`,
+    `  connection: ${[...transport, `round trip ${condition.roundTripMs.toFixed(1)} ms`, condition.rung === undefined ? 'daemon not reached' : `daemon by ${condition.rung}`].join(', ')}`,
   ]
 }
 

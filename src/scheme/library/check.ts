@@ -1,7 +1,7 @@
 /** What library procedures demand of their arguments. Positions count from 1, for messages. */
 import type { Behaviour, Machine, Process } from '../execution.js'
 import { isInteger } from '../number.js'
-import { WrongType, failed } from '../throw.js'
+import { Abort, WrongType, failed } from '../throw.js'
 import { Char, Pair, Sym, Vector, items, type Value } from '../value.js'
 
 /** Least and most arguments, and what it does. */
@@ -9,8 +9,10 @@ export type Entry = readonly [minimum: number, maximum: number, run: Behaviour]
 export type Table = Readonly<Record<string, Entry>>
 
 export const ANY = Infinity
-/** Nothing longer is made in one go. */
+/** No longer string is made. */
 export const MAXIMUM_LENGTH = 10_000_000
+/** No longer list is gone through. */
+const MAXIMUM_LIST = 2_000_000
 
 export function pair(value: Value, position: number): Pair {
   if (value instanceof Pair) return value
@@ -20,7 +22,8 @@ export function pair(value: Value, position: number): Pair {
 export function listOf(machine: Machine, value: Value, position: number): Value[] {
   const found = items(value)
   if (found === undefined) throw new WrongType(position, value, 'list')
-  machine.charge(found.length >> 4)
+  machine.charge(found.length >> 3)
+  if (found.length > MAXIMUM_LIST) throw new Abort('limit', `a list of more than ${MAXIMUM_LIST} items`)
   return found
 }
 

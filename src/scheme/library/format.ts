@@ -2,11 +2,13 @@
  * `(ice-9 format)`: `~a ~s ~d ~x ~o ~b ~f ~$ ~c ~p ~{…~} ~[…~] ~(…~) ~? ~* ~t ~% ~& ~~ ~_ ~/ ~newline` with their parameters. The rest (`~e ~g ~r ~i …`) is
  * left to real Guile.
  */
-import { denominator, isNumber, numerator, ratio, toDouble, toExact, type Num } from '../number.js'
+import { isNumber, toDouble } from '../number.js'
 import { printNumber } from '../number-text.js'
 import { print } from '../printer.js'
 import { beyond, failed } from '../throw.js'
 import { Char, NIL, items, type Value } from '../value.js'
+import { alternatives } from './alternatives.js'
+import { decimals } from './decimals.js'
 import { lengthOf } from './text.js'
 
 interface Directive {
@@ -290,66 +292,8 @@ class Formatter {
   }
 }
 
-/** Rounded half away from zero from the exact value of the shortest decimal text, as Guile's formatter does digit by digit. */
-function decimals(value: Num, digits: number): string {
-  const shortest = typeof value === 'number' ? printNumber(value) : undefined
-  if (shortest !== undefined && !/^-?\d+\.\d+$/.test(shortest)) throw beyond('~f of such a number')
-  const exact = shortest === undefined ? toExact(value) : fromDecimal(shortest)
-  const scale = 10n ** BigInt(digits)
-  const negative = numerator(exact) < 0n
-  const size = negative ? -numerator(exact) : numerator(exact)
-  const scaled = (2n * size * scale + denominator(exact)) / (2n * denominator(exact))
-  const text = scaled.toString().padStart(digits + 1, '0')
-  return `${negative ? '-' : ''}${text.slice(0, text.length - digits)}.${text.slice(text.length - digits)}`
-}
-
-function fromDecimal(text: string): ReturnType<typeof ratio> {
-  const [whole = '0', fraction = ''] = text.replace('-', '').split('.')
-  return ratio(BigInt(whole + fraction) * (text.startsWith('-') ? -1n : 1n), 10n ** BigInt(fraction.length))
-}
-
-function alternatives(body: string): { parts: string[]; otherwise: string | undefined } {
-  const parts: string[] = []
-  let depth = 0
-  let start = 0
-  let last = false
-  const pattern = /~((?:[+-]?\d+|'.|[vV#])?(?:,(?:[+-]?\d+|'.|[vV#])?)*)([:@]*)(.)/gs
-  for (let found = pattern.exec(body); found !== null; found = pattern.exec(body)) {
-    const letter = found[3] ?? ''
-    if ('[{('.includes(letter)) depth++
-    else if (']})'.includes(letter)) depth--
-    else if (letter === ';' && depth === 0) {
-      parts.push(body.slice(start, found.index))
-      start = pattern.lastIndex
-      last = found[2] === ':'
-    }
-  }
-  const rest = body.slice(start)
-  return last ? { parts, otherwise: rest } : { parts: [...parts, rest], otherwise: undefined }
-}
-
 export function format(text: string, args: readonly Value[]): string {
   const formatter = new Formatter(text, args)
   formatter.run()
   return formatter.out
-}
-
-/** `simple-format`: `~a ~s ~%` alone. */
-export function simpleFormat(text: string, args: readonly Value[]): string {
-  let at = 0
-  const out = text.replace(/~(.)/gs, (_, letter: string) => {
-    switch (letter.toLowerCase()) {
-      case '%': return '\n'
-      case '~': return '~'
-      case 'a':
-      case 's': {
-        const value = args[at++]
-        if (value === undefined) throw failed('misc-error', 'simple-format', 'FORMAT: Missing argument for ~~~A', [letter])
-        return print(value, letter.toLowerCase() === 's')
-      }
-      default: throw failed('misc-error', 'simple-format', 'FORMAT: Unsupported format option ~~~A - use (ice-9 format) instead', [letter])
-    }
-  })
-  if (at < args.length) throw failed('misc-error', 'simple-format', 'FORMAT: ~A superfluous arguments', [BigInt(args.length - at)])
-  return out
 }

@@ -1,6 +1,6 @@
 /** Numbers of `(guile)`. */
 import {
-  add, compare, denominator, divide, gcd, integerDivide, integerRoot, isExact, isInteger, isNumber, multiply, negate, number, numerator, power, round, sign, squareRoot, subtract, toDouble,
+  add, compare, denominator, divide, divisionByZero, gcd, integerDivide, integerRoot, isExact, isInteger, isNumber, multiply, negate, number, numerator, power, round, sign, squareRoot, subtract, toDouble,
   toExact, type Num, type Rounding,
 } from '../number.js'
 import { parseNumber, printNumber } from '../number-text.js'
@@ -41,6 +41,25 @@ const extreme = (wanted: number): Entry => [1, ANY, (_machine, ...args) => {
 const test = (holds: (value: Num) => boolean): Entry => [1, 1, (_machine, value) => holds(number(value, 1))]
 const rounding = (how: Rounding): Entry => [1, 1, (_machine, value) => round(number(value, 1), how)]
 const dividing = (name: string, how: 'floor' | 'truncate', part: 'quotient' | 'remainder'): Entry => [2, 2, (_machine, a, b) => integerDivide(a, b, how, part, name)]
+
+/** Of any reals: the quotient is that of the exact or inexact division, rounded. */
+const realDividing = (name: string, how: 'floor' | 'truncate', part: 'quotient' | 'remainder'): Entry => [2, 2, (_machine, a, b) => {
+  if (typeof a === 'bigint' && typeof b === 'bigint') return integerDivide(a, b, how, part, name)
+  const [x, y] = [number(a, 1), number(b, 2)]
+  if (sign(y) === 0) throw divisionByZero(name)
+  const quotient = round(divide(x, y), how)
+  return part === 'quotient' ? quotient : subtract(x, multiply(y, quotient))
+}]
+
+/** Of integers, inexact ones too: one such makes the result inexact. */
+const integers = (start: bigint, step: (a: bigint, b: bigint) => bigint): Entry => [0, ANY, (_machine, ...args) => {
+  let result = start
+  for (const [at, arg] of args.entries()) {
+    if (!isInteger(arg)) throw new WrongType(at + 1, arg, 'integer')
+    result = step(result, BigInt(arg))
+  }
+  return args.some((arg) => typeof arg === 'number') ? Number(result) : result
+}]
 
 const parity = (odd: boolean): Entry => [1, 1, (_machine, value) => {
   if (!isInteger(value)) throw new WrongType(1, value)
@@ -108,14 +127,14 @@ export const numbers: Table = {
   quotient: dividing('quotient', 'truncate', 'quotient'),
   remainder: dividing('remainder', 'truncate', 'remainder'),
   modulo: dividing('modulo', 'floor', 'remainder'),
-  'truncate-quotient': dividing('truncate-quotient', 'truncate', 'quotient'),
-  'truncate-remainder': dividing('truncate-remainder', 'truncate', 'remainder'),
-  'floor-quotient': dividing('floor-quotient', 'floor', 'quotient'),
-  'floor-remainder': dividing('floor-remainder', 'floor', 'remainder'),
+  'truncate-quotient': realDividing('truncate-quotient', 'truncate', 'quotient'),
+  'truncate-remainder': realDividing('truncate-remainder', 'truncate', 'remainder'),
+  'floor-quotient': realDividing('floor-quotient', 'floor', 'quotient'),
+  'floor-remainder': realDividing('floor-remainder', 'floor', 'remainder'),
   'floor/': [2, 2, (_machine, a, b) => asValues([integerDivide(a, b, 'floor', 'quotient', 'floor/'), integerDivide(a, b, 'floor', 'remainder', 'floor/')])],
   'truncate/': [2, 2, (_machine, a, b) => asValues([integerDivide(a, b, 'truncate', 'quotient', 'truncate/'), integerDivide(a, b, 'truncate', 'remainder', 'truncate/')])],
-  gcd: bits(0n, gcd),
-  lcm: bits(1n, (a, b) => (a === 0n || b === 0n ? 0n : (a * b < 0n ? -(a * b) : a * b) / gcd(a, b))),
+  gcd: integers(0n, gcd),
+  lcm: integers(1n, (a, b) => (a === 0n || b === 0n ? 0n : (a * b < 0n ? -(a * b) : a * b) / gcd(a, b))),
   numerator: [1, 1, (_machine, value) => (typeof value === 'number' ? toDouble(numerator(toExact(value))) : numerator(number(value, 1) as bigint | Ratio))],
   denominator: [1, 1, (_machine, value) => (typeof value === 'number' ? toDouble(denominator(toExact(value))) : denominator(number(value, 1) as bigint | Ratio))],
   floor: rounding('floor'),

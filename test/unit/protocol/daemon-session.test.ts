@@ -165,7 +165,7 @@ describe.each(conversations)('$name', (conversation) => {
     const session = await DaemonSession.open(daemon)
     const reason = await failure(conversation.run(session))
     expect(reason).toBeInstanceOf(DaemonError)
-    expect(reason).toMatchObject({ text, status: 1, report: { problem: 'first line \u001b[1msecond\u001b[0m line' } })
+    expect(reason).toMatchObject({ text, status: 1, report: { problem: 'first line second line' } })
     expect(daemon.closed).toBe(true)
   })
 

@@ -74,7 +74,7 @@ function connection(path: string, roundTripMs = 0.1, openSocket?: () => Promise<
     roundTripMs,
     details: {},
     closed: Promise.resolve(undefined),
-    exec: () => Promise.reject(new Error('this connection runs no commands')),
+    exec: () => Promise.reject(new MachineError({ code: 'channel-refused', step: 'running a command', problem: 'this connection runs none' })),
     openSocket: openSocket ?? open,
     close: () => Promise.resolve(),
   }
@@ -109,7 +109,7 @@ describe('SocketStore', () => {
     const log = collector()
     const data = collector()
     expect(await remote.addText('x.drv', 'text', [item('a')])).toBe(derivation)
-    expect(await remote.importBundle(chunks(Buffer.from('bundle'), 3))).toEqual([item('a')])
+    await remote.importBundle(() => chunks(Buffer.from('bundle'), 3), 6)
     await remote.build(derivation, options, log.onBytes)
     // The first session has checked signatures, so its agent runs already: no second one is started.
     await remote.warmUpSigning(derivation)
@@ -193,12 +193,12 @@ describe('errors of a SocketStore', () => {
     ["bad archive: input doesn't look like a normalized archive", 'daemon-refused', { fault: 'machine', retry: 'other-machine' }],
   ])('import: %s', async (text, code, expected) => {
     const remote = await storeWith([...importing, { send: error(text, 1) }])
-    await expect(remote.importBundle(chunks(Buffer.from('bundle'), 6))).rejects.toMatchObject({ code, report: place, ...expected })
+    await expect(remote.importBundle(() => chunks(Buffer.from('bundle'), 6), 6)).rejects.toMatchObject({ code, report: place, ...expected })
   })
 
   it('says how to have our key accepted', async () => {
     const remote = await storeWith([...importing, { send: error('unauthorized public key: (public-key (ecc (q #00#)))', 1) }])
-    await expect(remote.importBundle(chunks(Buffer.from('bundle'), 6))).rejects.toThrow(
+    await expect(remote.importBundle(() => chunks(Buffer.from('bundle'), 6), 6)).rejects.toThrow(
       'On builder:2222, as root, run: guix archive --authorize < signing-key.pub',
     )
   })
@@ -244,7 +244,7 @@ describe('errors of a SocketStore', () => {
       yield Buffer.alloc(10)
       throw own
     }
-    await expect(remote.importBundle(bundle())).rejects.toBe(own)
+    await expect(remote.importBundle(bundle, 10)).rejects.toBe(own)
   })
 
   it('a transport without sockets is no use', async () => {
@@ -258,7 +258,7 @@ describe('errors of a SocketStore', () => {
       close: () => Promise.resolve(),
     }
     await expect(SocketStore.open(bare, { signal: new AbortController().signal })).rejects.toMatchObject({
-      code: 'socket-unavailable',
+      code: 'forwarding-refused',
       report: place,
     })
   })

@@ -28,9 +28,16 @@ describe('a stall guard', () => {
   it('gives up when nothing comes, names the machine, and closes the channel', async () => {
     const peer = channel(['never'])
     const guard = new StallGuard(peer, 'b1', 30)
-    await expect(guard.read()).rejects.toMatchObject({ code: 'daemon-stalled', report: { machine: 'b1', problem: 'nothing came for 0.03 s' } })
+    await expect(guard.read()).rejects.toMatchObject({ code: 'daemon-silent', report: { machine: 'b1', problem: 'the daemon has said nothing for 0.03 s' } })
     expect(peer.closed).toBe(true)
-    await expect(guard.read()).rejects.toMatchObject({ code: 'daemon-stalled' })
+    await expect(guard.read()).rejects.toMatchObject({ code: 'daemon-silent' })
+  })
+
+  it('waits as long as it takes once when told to', async () => {
+    const guard = new StallGuard(channel([80, 'never']), 'b1', 30)
+    guard.suspend()
+    expect(await guard.read()).toHaveLength(1)
+    await expect(guard.read()).rejects.toMatchObject({ code: 'daemon-silent' })
   })
 
   it('counts each wait by itself', async () => {
@@ -47,7 +54,7 @@ describe('a stall guard', () => {
   })
 
   it('gives up when nothing is taken', async () => {
-    await expect(new StallGuard(channel([]), 'b1', 20).write(new Uint8Array(1))).rejects.toMatchObject({ report: { problem: 'nothing was taken for 0.02 s' } })
+    await expect(new StallGuard(channel([]), 'b1', 20).write(new Uint8Array(1))).rejects.toMatchObject({ report: { problem: 'the daemon has taken nothing for 0.02 s' } })
   })
 
   it('waits for ever without a limit, until it is told why not', async () => {

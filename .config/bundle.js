@@ -1,0 +1,44 @@
+// Makes dist from src: the types have been checked by tsc, which writes the declarations; this writes the JavaScript, in few files. guix-daemon starts the hook for every build and waits for
+// it, and most of its start would be spent on finding and opening some two hundred small modules. What is loaded on first use stays a file of its own. Packages stay outside.
+import { readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const commands = readdirSync(join(root, 'src/commands'), { withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => `src/commands/${entry.name}`)
+const plugins = readdirSync(join(root, 'plugins')).map((name) => join('plugins', name))
+
+/** Chunks are named by their contents: those of earlier builds would pile up. */
+function removeScripts(folder) {
+  for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
+    if (entry.isFile() && /\.js(\.map)?$/.test(entry.name)) rmSync(join(entry.parentPath, entry.name))
+  }
+}
+
+async function bundle(folder, entryPoints) {
+  const outdir = join(root, folder, 'dist')
+  removeScripts(outdir)
+  await build({
+    absWorkingDir: join(root, folder),
+    entryPoints,
+    outdir,
+    outbase: 'src',
+    chunkNames: 'chunks/[name]-[hash]',
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20.19',
+    packages: 'external',
+    // Comments and blanks cost time to read, too. Names stay: they stand in stack traces.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    sourcemap: 'linked',
+    sourcesContent: false,
+    logLevel: 'warning',
+  })
+}
+
+await bundle('.', [...commands, 'src/plugin-api/index.ts', 'src/plugin-host/complete-environment.ts', 'src/plugin-host/user-plugins.ts'])
+for (const plugin of plugins) await bundle(plugin, ['src/contribute.ts'])

@@ -1,0 +1,118 @@
+/** What happens at the same time as an offload: collections of garbage on both sides, others who send the same item to the same machine. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Farm, hookInMachine, installHook, startFarm } from '../support/farm.js'
+import { leftOnMaster } from '../support/leftovers.js'
+import { contentsComplaints } from '../support/store-facts.js'
+import { buildDerivation, buildDerivations } from '../testbed/derivations.js'
+import type { Machine } from '../testbed/machine.js'
+import { writeMachinesScm } from '../testbed/machines-scm.js'
+
+let farm: Farm
+let secondMaster: Machine
+const mebibyte = 2 ** 20
+
+beforeAll(async () => {
+  farm = await startFarm({ name: 'same-time', builders: [{ name: 'b1', fields: { parallelBuilds: 4 } }] })
+  const b1 = farm.builder('b1')
+  secondMaster = await farm.bed.machine({ name: 'master2', maxJobs: 0, hook: hookInMachine })
+  await installHook(secondMaster)
+  await farm.bed.authorize(secondMaster, b1)
+  await writeMachinesScm(secondMaster, [[b1, { parallelBuilds: 4 }]])
+})
+
+afterAll(() => farm[Symbol.asyncDispose]())
+
+/** Collects garbage again and again until told to stop; resolves to how often it did. */
+const collecting = (machine: Machine) => {
+  let stopped = false
+  let collections = 0
+  const running = (async () => {
+    while (!stopped) {
+      await machine.guixCommand(['gc'])
+      collections += 1
+    }
+    return collections
+  })()
+  return async () => {
+    stopped = true
+    return running
+  }
+}
+
+it('collections of garbage on both sides take nothing that an offload needs or has just made', async () => {
+  await farm.master.sh('mkdir -p /tmp/many; for i in $(seq 1 300); do head -c 5000 /dev/urandom > /tmp/many/$i; done')
+  const stops = [collecting(farm.master), collecting(farm.builder('b1'))]
+  try {
+    for (let round = 0; round < 2; round += 1) {
+      // A chain, so that outputs made there and fetched are inputs again, two of them at a time.
+      const source = { name: `source-${round}`, script: 'cp -r $MANY $out', sources: { MANY: '/tmp/many' } }
+      const chains = ['left', 'right'].map((side) => {
+        const first = { name: `${side}-first-${round}`, script: `mkdir $out; cp -r $IN/* $out; sleep 0.5; echo ${side} > $out/side`, inputs: { IN: source } }
+        return { name: `${side}-second-${round}`, script: 'ls $IN | wc -l > $out; echo $IN $SOURCE >> $out', inputs: { IN: first, SOURCE: source } }
+      })
+      const { failure, derivations, log } = await buildDerivations(farm.master, chains)
+      expect(failure, log).toBeUndefined()
+      for (const { outputs } of derivations) {
+        // No longer protected: it may be gone by now, but if it is there it is whole.
+        const text = await farm.master.sh(`cat ${outputs['out'] ?? ''} 2> /dev/null || true`)
+        expect(text === '' || text.startsWith('301\n'), text).toBe(true)
+      }
+    }
+  } finally {
+    const counts = await Promise.all(stops.map((stop) => stop()))
+    console.info(`collections meanwhile: ${counts.join(' and ')}`)
+    expect(Math.min(...counts)).toBeGreaterThan(3)
+  }
+  expect(await leftOnMaster(farm)).toEqual([])
+  expect(await contentsComplaints(farm.master)).toEqual([])
+  expect(await contentsComplaints(farm.builder('b1'))).toEqual([])
+})
+
+describe('the same big input that the machine lacks is sent', () => {
+  const big = async (name: string, machines: readonly Machine[]) => {
+    const content = Buffer.alloc(24 * mebibyte, name)
+    for (const machine of machines) await machine.writeFile(`/tmp/${name}/data`, content)
+    return { BIG: `/tmp/${name}` }
+  }
+  const sizeLine = 'sending 2 store items (24 MiB) to \'b1\'...'
+
+  it('by three derivations of one master', async () => {
+    await buildDerivation(farm.master, { name: 'tools-are-there', script: 'echo > $out' })
+    const sources = await big('shared', [farm.master])
+    const specs = [1, 2, 3].map((number) => ({ name: `sharing-${number}`, script: `wc -c < $BIG/data > $out; sleep 1`, sources }))
+    const { failure, derivations, log } = await buildDerivations(farm.master, specs)
+    expect(failure, log).toBeUndefined()
+    for (const { outputs } of derivations) expect(await farm.master.readFile(outputs['out'] ?? '')).toBe(`${24 * mebibyte}`)
+    console.info(`sent ${log.split(sizeLine).length - 1} times`)
+  })
+
+  it('by two masters', async () => {
+    const masters = [farm.master, secondMaster]
+    await Promise.all(masters.map((master) => buildDerivation(master, { name: 'tools-are-there', script: 'echo > $out' })))
+    const sources = await big('common', masters)
+    const b1 = farm.builder('b1')
+    await b1.limitBandwidth('200mbit')
+    const outcomes = await Promise.all(masters.map((master) => buildDerivation(master, { name: `for-${master.name}`, script: 'wc -c < $BIG/data > $out', sources })))
+    await b1.limitBandwidth(undefined)
+    for (const [index, { failure, outputs, log }] of outcomes.entries()) {
+      expect(failure, log).toBeUndefined()
+      // Neither knew of the other's.
+      expect(log).toContain(sizeLine)
+      expect(await masters[index]?.readFile(outputs['out'] ?? '')).toBe(`${24 * mebibyte}`)
+    }
+    expect(await contentsComplaints(b1)).toEqual([])
+  })
+
+  it('by two masters that want the same derivation', async () => {
+    const masters = [farm.master, secondMaster]
+    const sources = await big('same', masters)
+    const spec = { name: 'same', script: 'sleep 2; wc -c < $BIG/data > $out; cat /proc/sys/kernel/random/uuid >> $out', sources, uniqueness: 'the same' }
+    const outcomes = await Promise.all(masters.map((master) => buildDerivation(master, spec)))
+    const texts = await Promise.all(outcomes.map(async ({ failure, outputs, log }, index) => {
+      expect(failure, log).toBeUndefined()
+      return masters[index]?.readFile(outputs['out'] ?? '')
+    }))
+    // Built once: the second one waited for the first.
+    expect(texts[0]).toBe(texts[1])
+  })
+})

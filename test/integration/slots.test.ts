@@ -1,0 +1,102 @@
+/** Build slots are shared with the hook that comes with Guix: whoever holds one, the other finds it taken. */
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { type Farm, startFarm } from '../support/farm.js'
+import { takenSlots } from '../support/leftovers.js'
+import { buildDerivation, instantiate } from '../testbed/derivations.js'
+import { checkoutInMachine, nodeInMachine } from '../testbed/bed.js'
+import { waitFor } from '../testbed/wait.js'
+
+let farm: Farm
+let derivation: string
+const slot = '/var/guix/offload/b1:22/0'
+
+beforeAll(async () => {
+  farm = await startFarm({ name: 'slots', builders: [{ name: 'b1', fields: { parallelBuilds: 1 } }] })
+  derivation = (await instantiate(farm.master, [{ name: 'slots', script: 'echo > $out' }]))[0]?.drv ?? ''
+})
+
+afterAll(() => farm[Symbol.asyncDispose]())
+
+const programs = {
+  'stock': ['guix', 'offload', 'x86_64-linux', '3600', '1', '86400'],
+  'ours': [nodeInMachine, `${checkoutInMachine}/bin/run.js`, 'offload', 'x86_64-linux', '3600', '1', '86400'],
+} as const
+
+/** A hook as guix-daemon starts it, asked for one build. Having accepted it waits, its slot taken, for us to name the inputs. */
+class AskedHook implements AsyncDisposable {
+  output = ''
+  readonly #subprocess
+
+  constructor(program: keyof typeof programs) {
+    this.#subprocess = farm.master.spawn(programs[program], { stdin: 'pipe', all: true, reject: false, buffer: false })
+    this.#subprocess.all.on('data', (chunk: Buffer) => (this.output += chunk.toString()))
+    this.ask()
+  }
+
+  ask(): void {
+    this.#subprocess.stdin.write(`0 x86_64-linux ${derivation} \n`)
+  }
+
+  answer(count = 1) {
+    return waitFor(`answer ${count}`, () => [...this.output.matchAll(/^# (\w+)$/gm)][count - 1]?.[1], 20_000)
+  }
+
+  async signal(signal: NodeJS.Signals) {
+    await farm.master.signal(this.#subprocess, signal)
+    await this.#subprocess
+  }
+
+  async [Symbol.asyncDispose]() {
+    this.#subprocess.stdin.end()
+    await this.#subprocess
+  }
+}
+
+it.each([['stock', 'ours'], ['ours', 'stock'], ['ours', 'ours']] as const)('a slot that %s holds is not taken by %s, but once it is free', async (holder, other) => {
+  const holding = new AskedHook(holder)
+  expect(await holding.answer(), holding.output).toBe('accept')
+  expect(await takenSlots(farm)).toEqual([slot])
+
+  await using asking = new AskedHook(other)
+  expect(await asking.answer(), asking.output).toBe('postpone')
+  // Refused, it holds nothing, and the one that has it keeps it.
+  expect(await takenSlots(farm)).toEqual([slot])
+
+  await holding[Symbol.asyncDispose]()
+  await waitFor('the slot to be given back', async () => (await takenSlots(farm)).length === 0)
+  asking.ask()
+  expect(await asking.answer(2), asking.output).toBe('accept')
+})
+
+it('a build waits for the slot that stock holds', async () => {
+  const holding = new AskedHook('stock')
+  expect(await holding.answer(), holding.output).toBe('accept')
+  let log = ''
+  const building = buildDerivation(farm.master, { name: 'waits', script: 'echo > $out' }, { onLog: (text) => (log += text) })
+  await new Promise((resolve) => setTimeout(resolve, 3000))
+  expect(log).not.toContain('@ build-remote')
+  await holding[Symbol.asyncDispose]()
+  const { failure } = await building
+  expect(failure).toBeUndefined()
+  expect(log).toContain('@ build-remote')
+})
+
+it.each(['SIGKILL', 'SIGTERM'] as const)('a hook that has accepted and is ended by %s frees its slot', async (signal) => {
+  const holding = new AskedHook('ours')
+  expect(await holding.answer(), holding.output).toBe('accept')
+  expect(await takenSlots(farm)).toEqual([slot])
+  await holding.signal(signal)
+  expect(await takenSlots(farm)).toEqual([])
+})
+
+it('status counts the slots that are taken, whoever holds them', async () => {
+  const slots = async () => {
+    const { stdout } = await farm.run(['status', '--json'])
+    const machines = JSON.parse(String(stdout)) as { freeSlots: number; takenSlots: number }[]
+    return machines.map(({ freeSlots, takenSlots: taken }) => ({ freeSlots, taken }))
+  }
+  expect(await slots()).toEqual([{ freeSlots: 1, taken: 0 }])
+  await using holding = new AskedHook('stock')
+  expect(await holding.answer(), holding.output).toBe('accept')
+  expect(await slots()).toEqual([{ freeSlots: 0, taken: 1 }])
+})
