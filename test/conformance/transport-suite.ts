@@ -119,6 +119,14 @@ export function transportConformance(name: string, makeSubject: () => Promise<Tr
         expect((await output(process)).toString().split(/\s+/).filter((word) => word !== '')).toEqual(['5', 'after'])
       })
 
+      it('waits for the exit status of a command that has closed its output long before', async () => {
+        const connection = await connect()
+        const process = await connection.exec(['sh', '-c', 'exec >&- 2>&-; sleep 0.3; exit 3'], { signal: never })
+        process.stdin.end()
+        expect((await output(process)).toString()).toBe('')
+        expect(await process.exit).toEqual({ code: 3, signal: null })
+      })
+
       it('keeps output whole that ends together with the command', async () => {
         const connection = await connect()
         for (let round = 0; round < 20; round++) {
