@@ -4,7 +4,8 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Farm, startFarm } from '../support/farm.js'
-import { uniqueMarker } from '../support/master-view.js'
+import { settledAfterKill } from '../support/leftovers.js'
+import { buildersWith, uniqueMarker } from '../support/master-view.js'
 import { factsOf, listingOf } from '../support/store-facts.js'
 import { buildDerivation } from '../testbed/derivations.js'
 import type { Machine } from '../testbed/machine.js'
@@ -76,18 +77,30 @@ describe('transport lsh', () => {
     expect(await farm.master.sh('find /tmp -name "guix-offload-lsh-*"')).toBe('')
   })
 
-  it('ends with the process that uses it, however that ends', async () => {
+  it('ends a silent build when the client goes away, and leaves nothing on either side', async () => {
     const marker = uniqueMarker()
-    const controller = new AbortController()
-    const building = buildDerivation(farm.master, { name: 'silent', features: ['by-lsh'], script: `: ${marker}; sleep 600` }, { signal: controller.signal })
-    await waitFor('the build to run', async () => (await farm.builder('by-lsh').processes()).some(({ command }) => command.join(' ').includes(marker)))
+    const client = new AbortController()
+    const spec = { name: 'silent', features: ['by-lsh'], script: `${marker}; sleep 1000; echo > $out` }
+    const going = buildDerivation(farm.master, spec, { signal: client.signal }).catch((error: unknown) => error)
+    await waitFor('the builder to run', async () => (await buildersWith(marker)).length > 0, 20_000)
     expect(await lshOn(farm.master)).not.toEqual([])
+    client.abort()
+    expect(await going).toBeInstanceOf(Error)
+    await settledAfterKill(farm, farm.builder('by-lsh'), marker)
+    expect(await lshOn(farm.master)).toEqual([])
+  })
+
+  it('ends with the process that uses it even if that is killed', async () => {
+    const marker = uniqueMarker()
+    const spec = { name: 'orphaned', features: ['by-lsh'], script: `${marker}; sleep 1000; echo > $out` }
+    const going = buildDerivation(farm.master, spec)
+    await waitFor('the builder to run', async () => (await buildersWith(marker)).length > 0, 20_000)
     const hooks = (await farm.master.processes()).filter(({ command }) => command.some((word) => word.endsWith('bin/run.js')))
     expect(hooks).not.toEqual([])
     for (const { hostPid } of hooks) process.kill(hostPid, 'SIGKILL')
+    expect((await going).failure).toBeDefined()
     await waitFor('lsh to be gone', async () => (await lshOn(farm.master)).length === 0)
-    controller.abort()
-    await building.catch(() => undefined)
+    await waitFor('the builder to be gone', async () => (await buildersWith(marker)).length === 0)
   })
 
   it('refuses a machine that shows another host key than the pinned one, and says which', async () => {
