@@ -26,6 +26,7 @@ const entries = (overrides: Readonly<Record<string, string>> = {}) => writeMachi
   farm.builders.map((machine) => [machine, { features: [machine.name], hostKey: overrides[machine.name] ?? machine.hostKeyRsa, privateKey: key }] as const),
 )
 
+const foldersOn = (machine: Machine) => machine.sh('find /tmp -name "guix-offload-lsh-*"')
 const lshOn = async (machine: Machine) => (await machine.processes()).filter(({ command }) => command.some((word) => /(?:^|\/)lsh$/.test(word)))
 
 beforeAll(async () => {
@@ -74,7 +75,7 @@ describe.each(machines)('$name', ({ name, server }) => {
 describe('transport lsh', () => {
   it('leaves no lsh and no folder behind', async () => {
     await waitFor('lsh to be gone', async () => (await lshOn(farm.master)).length === 0)
-    expect(await farm.master.sh('find /tmp -name "guix-offload-lsh-*"')).toBe('')
+    expect(await foldersOn(farm.master)).toBe('')
   })
 
   it('ends a silent build when the client goes away, and leaves nothing on either side', async () => {
@@ -100,6 +101,7 @@ describe('transport lsh', () => {
     for (const { hostPid } of hooks) process.kill(hostPid, 'SIGKILL')
     expect((await going).failure).toBeDefined()
     await waitFor('lsh to be gone', async () => (await lshOn(farm.master)).length === 0)
+    expect(await foldersOn(farm.master)).toBe('')
     await waitFor('the builder to be gone', async () => (await buildersWith(marker)).length === 0)
   })
 

@@ -180,6 +180,11 @@ export class Machine implements AsyncDisposable {
     return this.#lshd
   }
 
+  /** On the host, of those that run. */
+  get sshServerPids(): readonly number[] {
+    return [this.#sshd, this.#lshd].flatMap((server) => server?.running === true ? [server.pid] : [])
+  }
+
   /**
    * Puts the private half of the bed's user key where the daemon's user, and so its hook, can read it; returns its path.
    * An SSH client looks for it by itself only if that is ~/.ssh of root.

@@ -1,14 +1,20 @@
 /**
  * One run of `lsh`, which must not outlive us, must never ask a person anything, and must get the private key without anybody else being able to read it. A small
- * shell sees to that: it runs in a session of its own (no terminal to ask on), passes the key on through a pipe, and, when our end of its standard input closes
- * without a word, as it does when we are killed, ends the whole group.
+ * shell sees to that: it runs in a session of its own (no terminal to ask on), passes the key on through a pipe, and, when our end of another pipe closes without
+ * a word, as it does when we are killed, tidies up and ends the whole group.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import type { Writable } from 'node:stream'
 
 const shell = '/bin/sh'
-const script = 'exec 4<&0 0</dev/null; { read -r word <&4 || kill -KILL 0; } 3<&- >/dev/null 2>&1 & exec 4<&-; cat <&3 | "$@" 3<&-'
+const script = [
+  // TMPDIR is the folder of this connection, which nobody else would remove then.
+  'orphaned() { case "$TMPDIR" in */guix-offload-lsh-??????) rm -rf "$TMPDIR";; esac; kill -KILL 0; }',
+  '{ read -r word <&4 || orphaned; } 3<&- >/dev/null 2>&1 &',
+  'exec 4<&-',
+  'cat <&3 | "$@" 3<&-',
+].join('\n')
 
 export interface LshOptions {
   readonly program: string
@@ -48,11 +54,13 @@ export class LshProcess {
       '--',
       options.target,
     ]
-    this.child = spawn(shell, ['-c', script, 'sh', ...command], { detached: true, env: options.environment, stdio: ['pipe', 'ignore', 'pipe', 'pipe'] })
-    const { stdin, stderr, stdio } = this.child
+    this.child = spawn(shell, ['-c', script, 'sh', ...command], { detached: true, env: options.environment, stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'] })
+    const { stderr, stdio } = this.child
     const secret = stdio[3] as Writable
+    // Not its standard input, which Node closes before anything can be said.
+    const control = stdio[4] as Writable
     // It may end before it has read everything.
-    for (const stream of [stdin, secret]) stream?.on('error', () => undefined)
+    for (const stream of [secret, control]) stream.on('error', () => undefined)
     secret.end(options.identity)
     const spoken = new Promise<void>((resolve) => {
       if (stderr === null) return resolve()
@@ -67,7 +75,7 @@ export class LshProcess {
     })
     void exited.then(() => {
       this.over = true
-      stdin?.end('over\n')
+      control.end('over\n')
     })
     this.ended = Promise.all([exited, spoken]).then(() => undefined)
   }
