@@ -26,7 +26,7 @@ async function pour(member: AsyncIterable<Buffer>, onData: Consumer): Promise<vo
 describe('fetching outputs', () => {
   it('puts all of them in place, each first under a protected temporary name', async () => {
     const { stores, outputs } = scene()
-    const transfer = await fetchOutputs(outputs, 'b1', stores.remote([]), stores.local(), await stores.ports().loadAcl(), stores.ports())
+    const transfer = await fetchOutputs(outputs, 'b1', stores.remote([]), stores.local(), stores.ports())
     expect(transfer).toMatchObject({ items: 2 })
     expect(transfer.bytes).toBeGreaterThan(0)
     for (const output of outputs) expect(readFileSync(output, 'utf8')).toBe('made there')
@@ -64,7 +64,7 @@ describe('fetching outputs', () => {
   ])('puts none in place if one is %s', async (_what, code, send) => {
     const { stores, outputs } = scene()
     const remote = secondSent(stores, outputs[1], (onData) => send(stores, outputs[1], onData))
-    await expect(fetchOutputs(outputs, 'b1', remote, stores.local(), await stores.ports().loadAcl(), stores.ports())).rejects.toMatchObject({ code })
+    await expect(fetchOutputs(outputs, 'b1', remote, stores.local(), stores.ports())).rejects.toMatchObject({ code })
     // It came so far: the first one had arrived in good order.
     expect(stores.events).toContain('export one')
     expect(stores.strangers()).toEqual([])
@@ -74,17 +74,24 @@ describe('fetching outputs', () => {
   it('writes nothing before the name is protected', async () => {
     const { stores, outputs } = scene()
     const local = stores.local({ addTempRoot: () => Promise.reject(new Error('no root')) })
-    await expect(fetchOutputs(outputs, 'b1', stores.remote([]), local, await stores.ports().loadAcl(), stores.ports())).rejects.toThrow('no root')
+    await expect(fetchOutputs(outputs, 'b1', stores.remote([]), local, stores.ports())).rejects.toThrow('no root')
     expect(stores.events).not.toContain('export one')
     expect(stores.strangers()).toEqual([])
     expect(stores.journals()).toEqual([])
+  })
+
+  it('asks the machine for nothing if the acl cannot be read', async () => {
+    const { stores, outputs } = scene()
+    const ports = stores.ports({ loadAcl: () => Promise.reject(new Error('no acl')) })
+    await expect(fetchOutputs(outputs, 'b1', stores.remote([]), stores.local(), ports)).rejects.toThrow('no acl')
+    expect(stores.events).toEqual(["> retrieving 2 store items from 'b1'..."])
   })
 
   it('blames this machine when an output cannot be moved into place, and keeps no temporary', async () => {
     const { stores, outputs } = scene()
     mkdirSync(outputs[1])
     writeFileSync(`${outputs[1]}/in-the-way`, '')
-    await expect(fetchOutputs(outputs, 'b1', stores.remote([]), stores.local(), await stores.ports().loadAcl(), stores.ports())).rejects.toMatchObject({ retry: 'never' })
+    await expect(fetchOutputs(outputs, 'b1', stores.remote([]), stores.local(), stores.ports())).rejects.toMatchObject({ retry: 'never' })
     expect(stores.strangers(...outputs)).toEqual([])
     expect(stores.journals()).toEqual([])
   })
