@@ -1,9 +1,19 @@
 // Makes dist from src: the types have been checked by tsc, which writes the declarations; this writes the JavaScript, in few files. guix-daemon starts the hook for every build and waits for
-// it, and most of its start would be spent on finding and opening some two hundred small modules. What is loaded on first use stays a file of its own. Packages stay outside.
+// it, and most of its start would be spent on finding and opening some two hundred small modules. What is loaded on first use stays a file of its own.
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+
+/** Packages that are taken in, their notices with them: small, needed at every start, and made of many files. All others stay outside. */
+const taken = /^(tsyringe|reflect-metadata|tslib)(\/|$)/
+
+const otherPackagesOutside = {
+  name: 'other-packages-outside',
+  setup(builder) {
+    builder.onResolve({ filter: /^[^./]/ }, ({ kind, path }) => (kind === 'entry-point' || taken.test(path) ? undefined : { path, external: true }))
+  },
+}
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const commands = readdirSync(join(root, 'src/commands'), { withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => `src/commands/${entry.name}`)
@@ -30,7 +40,7 @@ async function bundle(folder, entryPoints) {
     format: 'esm',
     platform: 'node',
     target: 'node20.19',
-    packages: 'external',
+    plugins: [otherPackagesOutside],
     // Comments and blanks cost time to read, too. Names stay: they stand in stack traces.
     minifyWhitespace: true,
     minifySyntax: true,

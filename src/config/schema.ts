@@ -30,12 +30,17 @@ const jump = v.pipe(v.string(), v.rawCheck(({ dataset, addIssue }) => {
   // No leading dash: the value may become an argument of ssh.
   if (dataset.typed && !/^(?:[^\s@:-][^\s@:]*@)?(?:\[[0-9A-Fa-f:.%a-z]+\]|[^\s@:\-[\]][^\s@:[\]]*)(?::\d{1,5})?$/.test(dataset.value)) addIssue({ expected: '[USER@]HOST[:PORT]' })
 }))
+/** `ssh -F` takes the word none for no file at all. */
+const sshConfig = v.pipe(v.union([v.boolean(), v.string()]), v.rawCheck(({ dataset, addIssue }) => {
+  if (dataset.typed && typeof dataset.value === 'string' && !dataset.value.startsWith('/')) addIssue({ expected: 'true, false or an absolute path' })
+}))
 
 const timeouts = v.strictObject({
   connect: v.nullish(duration), handshake: v.nullish(duration), keepAlive: v.nullish(duration), keepAliveMisses: v.nullish(count), stall: v.nullish(duration),
 })
 const machine = v.strictObject({
-  transport: v.nullish(name), proxyJump: v.nullish(jump), legacyAlgorithms: v.nullish(v.boolean()), hostKeys: v.nullish(v.array(name)), disabled: v.nullish(v.boolean()),
+  transport: v.nullish(name), proxyJump: v.nullish(jump), sshConfig: v.nullish(sshConfig), legacyAlgorithms: v.nullish(v.boolean()),
+  hostKeys: v.nullish(v.array(name)), disabled: v.nullish(v.boolean()),
 })
 const configuration = v.strictObject({
   transport: v.nullish(name),

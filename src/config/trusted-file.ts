@@ -73,7 +73,8 @@ export async function readTrustedFile(path: string, request: TrustRequest): Prom
     if (error instanceof ConfigurationError) throw error
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
-    throw unreadable(path, request.step, code === 'EACCES' ? `no permission for user id ${process.geteuid?.() ?? '?'}` : code, error)
+    if (code === 'EACCES') throw forbidden(path, request.step, error)
+    throw unreadable(path, request.step, code, error)
   }
 }
 
@@ -107,6 +108,13 @@ function check(path: string, stats: Stats, owners: ReadonlySet<number>, step: st
 
 function parts(path: string): string[] {
   return path.split('/').filter((part) => part !== '' && part !== '.')
+}
+
+function forbidden(path: string, step: string, cause: unknown): ConfigurationError {
+  return new ConfigurationError({
+    code: 'unreadable-file', step, problem: `no permission for user id ${process.geteuid?.() ?? '?'}`, subject: path, cause,
+    cure: `Let that user read it and enter its folders: chmod a+r ${path}`,
+  })
 }
 
 function unreadable(path: string, step: string, problem: string, cause?: unknown): ConfigurationError {

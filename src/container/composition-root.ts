@@ -35,6 +35,8 @@ type Provide = <T>(token: Token<T>, make: (root: Root) => T) => void
 function provideContributions(provide: Provide): void {
   provide(tokens.transportFor, async (root) => {
     const { configuration, contributions, host } = await chosenFrom(root)
+    // A mistake in the default concerns every machine: told at once, not as each machine's failure.
+    contributions.expect('transport', configuration.transport)
     return (machine: BuildMachine) => {
       const name = machine.settings?.transport ?? configuration.transport
       return contributions.make('transport', name, host(name))

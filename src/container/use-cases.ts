@@ -1,11 +1,17 @@
 import { hrtime } from 'node:process'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { BuildMachine, Connection, ConnectContext } from '../plugin-api/index.js'
 import type { DecidePorts } from '../offload/decide.js'
 import type { OffloadPorts } from '../offload/ports.js'
 import { tokens, type HookProcess, type Root } from './tokens.js'
 
-/** All steps of `test` or `status` for one machine together, in milliseconds, beyond what connecting may take. */
-const machineMilliseconds = 45_000
+/** All steps of `test` or `status` for one machine together, beyond what connecting may take. */
+const afterConnectingMs = 45_000
+
+async function machineMilliseconds(root: Root): Promise<number> {
+  const { timeouts } = await root.resolve(tokens.configuration)
+  return timeouts.connectMs + timeouts.handshakeMs + afterConnectingMs
+}
 
 const monotonic = (): number => Number(hrtime.bigint() / 1000n) / 1000
 
@@ -106,6 +112,9 @@ export async function makeDecider(root: Root) {
       ...ports,
       probe,
       log: { debug: ports.log.debug.bind(ports.log), info: say, warn: (message) => say(`guix offload: warning: ${message}`) },
+      async pause(milliseconds, signal) {
+        await sleep(milliseconds, undefined, { signal })
+      },
       history: new HistoryFile(ports.stateDirectory),
       answerPolicy: { daemonSystem: words.system, onUnreachable: configuration.onUnreachable },
       cleanUp: () => void removeLeftovers(ports.storeDirectory, ports.stateDirectory),
@@ -138,23 +147,28 @@ function toStream(open: () => NodeJS.WritableStream): DecidePorts['buildLog'] {
 }
 
 export async function makeTestMachines(root: Root) {
-  const [{ testMachines }, list, ports, connect] = await Promise.all([
+  const [{ testMachines }, list, ports, connect, deadline, slotFiles] = await Promise.all([
     import('../offload/test-machines.js'),
     root.resolve(tokens.listMachines),
     offloadPorts(root),
     connector(root),
+    machineMilliseconds(root),
+    slots(root),
+    // Not needed for a test, but without it no build is offloaded.
+    root.resolve(tokens.schedulingStrategy),
   ])
-  return testMachines(list, { ...ports, connect, machineMilliseconds })
+  return testMachines(list, { ...ports, connect, slotObstacle: (machine) => slotFiles.obstacle(machine), machineMilliseconds: deadline })
 }
 
 export async function makeStatusOfMachines(root: Root) {
-  const [{ statusOfMachines }, list, ports, connect, probe, slotFiles] = await Promise.all([
+  const [{ statusOfMachines }, list, ports, connect, probe, slotFiles, deadline] = await Promise.all([
     import('../offload/status-of-machines.js'),
     root.resolve(tokens.listMachines),
     offloadPorts(root),
     connector(root),
     prober(root),
     slots(root),
+    machineMilliseconds(root),
   ])
   return statusOfMachines(list, {
     connect,
@@ -162,6 +176,6 @@ export async function makeStatusOfMachines(root: Root) {
     openRemoteStore: (connection, machine, signal) => ports.openRemoteStore(connection, machine, signal),
     countSlots: (machine) => slotFiles.count(machine),
     now: () => Date.now(),
-    machineMilliseconds,
+    machineMilliseconds: deadline,
   })
 }

@@ -1,5 +1,5 @@
 import { createConnection } from 'node:net'
-import { MachineError } from '../errors/offload-error.js'
+import { MachineError, ProtocolError } from '../errors/offload-error.js'
 import { DaemonSession } from '../protocol/daemon-session.js'
 import { DaemonError } from '../protocol/daemon-error.js'
 import type { Consumer } from '../protocol/consumer.js'
@@ -42,17 +42,17 @@ export class LocalDaemon {
 
   /** Keeps an item, which need not exist yet, from collection until {@link LocalDaemon.close}. */
   addTempRoot(path: string): Promise<void> {
-    return this.#session.addTempRoot(path)
+    return here(this.#session.addTempRoot(path))
   }
 
   /** Adds a text with the references it is to have; resolves to its store path. */
   addText(name: string, text: string | Uint8Array, references: readonly string[]): Promise<string> {
-    return this.#session.addTextToStore(name, text, references)
+    return here(this.#session.addTextToStore(name, text, references))
   }
 
   /** Those that are valid, in no particular order. */
   queryValidPaths(paths: readonly string[]): Promise<string[]> {
-    return this.#session.queryValidPaths(paths)
+    return here(this.#session.queryValidPaths(paths))
   }
 
   /**
@@ -72,10 +72,24 @@ export class LocalDaemon {
     try {
       return await work
     } catch (error) {
-      if (!(error instanceof DaemonError) || !/ is not valid$/.test(error.text.trim())) throw error
+      if (!(error instanceof DaemonError) || !/ is not valid$/.test(error.text.trim())) throw ours(error)
       throw new MachineError({ code: 'item-not-valid', step, subject: path, problem: 'the item is not in the local store', cause: error }, 'never')
     }
   }
+}
+
+async function here<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw ours(error)
+  }
+}
+
+/** What goes wrong with this machine's daemon goes wrong whichever machine is to build. */
+function ours(error: unknown): unknown {
+  if (!(error instanceof MachineError || error instanceof ProtocolError)) return error
+  return new MachineError({ ...error.report, step: `${error.report.step}, with the local guix-daemon`, cause: error }, 'never')
 }
 
 function unreachable(socket: string, error: MachineError): MachineError {

@@ -28,10 +28,10 @@ export async function buildOnMachine(
 ): Promise<void> {
   const { derivation } = task.request
   const { log } = ports
-  // Both daemons greet us at the same time.
-  const opened = await Promise.allSettled([ports.openLocalStore(signal), ports.openRemoteStore(connection, machine, signal)])
-  const [local, remote] = opened
+  // Both daemons greet us at the same time. The list of keys is read before anything is sent: without it a whole build would be in vain.
+  const [local, remote, acl] = await Promise.allSettled([ports.openLocalStore(signal), ports.openRemoteStore(connection, machine, signal), ports.loadAcl()])
   try {
+    if (acl.status === 'rejected') throw acl.reason
     if (local.status === 'rejected') throw local.reason
     if (remote.status === 'rejected') throw remote.reason
     record.sent = await record.phases.time('send', () => sendInputs(task, machine.name, remote.value, local.value, ports, signal))
@@ -43,7 +43,7 @@ export async function buildOnMachine(
       await remote.value.build(derivation, { maxSilentTime: task.maxSilentTime, timeout: task.timeout, offloadOnward: ports.offloadOnward }, buildLog)
       await warm
     })
-    record.fetched = await record.phases.time('fetch', () => fetchOutputs(task.outputs, machine.name, remote.value, local.value, ports))
+    record.fetched = await record.phases.time('fetch', () => fetchOutputs(task.outputs, machine.name, remote.value, local.value, { ...ports, loadAcl: async () => acl.value }))
     log.info(messages.doneOffloading(derivation))
   } finally {
     if (local.status === 'fulfilled') local.value.close()

@@ -54,7 +54,7 @@ export async function decide(request: BuildRequest, limits: BuildLimits, ports: 
   return {
     reply: 'accept',
     async offload(inputs, outputs) {
-      ports.cleanUp()
+      cleanUpAfterOthers(ports)
       const task = { request, inputs, outputs, ...limits }
       const { offloadDerivation } = await loading
       return offloadDerivation(task, selection, selectMilliseconds, { ...ports, reselect }, ports.buildLog, signal)
@@ -63,7 +63,18 @@ export async function decide(request: BuildRequest, limits: BuildLimits, ports: 
   }
 }
 
-function tellChoice({ machine, slot, probe }: Chosen, { log }: DecidePorts): void {
+/** What others have left is in nobody's way: that it cannot be removed must not fail this build. */
+function cleanUpAfterOthers(ports: DecidePorts): void {
+  try {
+    ports.cleanUp()
+  } catch (error) {
+    ports.log.debug(`what killed hooks left in the store cannot be removed: ${String(error)}`)
+  }
+}
+
+function tellChoice({ machine, slot, probe, verdicts }: Chosen, { log }: DecidePorts): void {
+  // Passed over, but not in silence: a misconfigured machine would otherwise never be noticed while another one works.
+  for (const verdict of verdicts) if (verdict.error !== undefined) log.warn(`machine '${machineId(verdict.machine)}': ${verdict.reason}`)
   log.info(messages.slotAcquired(process.pid, slot.file))
   log.info(messages.normalizedLoad(machine.name, probe.normalizedLoad))
 }

@@ -26,6 +26,7 @@ export function listMachines({ sources, context, settings }: ListMachinesNeeds):
       return {
         machines: filterByName(gathered.machines, names),
         warnings: gathered.warnings,
+        engines: gathered.engines,
         failures: gathered.failures.map(({ source, error }) => ({ source, problem: problemOf(error) })),
       }
     },

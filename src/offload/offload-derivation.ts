@@ -15,6 +15,9 @@ const maximumMachines = 3
 /** With less free space after a failed build the failure is put down to the disk, as stock does. */
 const suspiciousFreeBytes = 10 * 2 ** 20
 
+/** Between two looks whether a busy machine has become free: as often as guix-daemon asks again. */
+const askAgainMilliseconds = 5_000
+
 /** guix-daemon takes any status but 0, 100 and 101 for a failure of the hook: transient. */
 const hookFailure = 1
 
@@ -22,6 +25,8 @@ export interface OffloadDerivationPorts extends OffloadPorts {
   /** Chooses another machine, leaving out those named `NAME:PORT`. */
   reselect(task: OffloadTask, tried: ReadonlySet<string>, signal: AbortSignal): Promise<Selection>
   probe(connection: Connection, signal: AbortSignal): Promise<Probe>
+  /** Rejected with the signal's reason once that is aborted. */
+  pause(milliseconds: number, signal: AbortSignal): Promise<void>
   readonly history: History
 }
 
@@ -60,13 +65,23 @@ export async function offloadDerivation(
     }
     if (tried.size >= maximumMachines) return hookFailure
     phases = new PhaseTimer(ports.monotonic)
-    const next = await phases.time('select', () => ports.reselect(task, tried, signal))
+    const next = await phases.time('select', () => anotherMachine(task, tried, ports, signal))
     if (next.kind !== 'chosen') {
       ports.log.warn(`no other machine can take '${task.request.derivation}' now`)
       return hookFailure
     }
     ports.log.info(`'${machine.name}' failed (${codeOf(failure)}); trying '${next.machine.name}'`)
     chosen = next
+  }
+}
+
+/** Where all others are only busy, we wait in guix-daemon's stead: what has been accepted cannot be postponed any more. */
+async function anotherMachine(task: OffloadTask, tried: ReadonlySet<string>, ports: OffloadDerivationPorts, signal: AbortSignal): Promise<Selection> {
+  for (let told = false; ; told = true) {
+    const selection = await ports.reselect(task, tried, signal)
+    if (selection.kind !== 'busy') return selection
+    if (!told) ports.log.info(`waiting until another machine can take '${task.request.derivation}'`)
+    await ports.pause(askAgainMilliseconds, signal)
   }
 }
 

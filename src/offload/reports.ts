@@ -25,6 +25,8 @@ export interface Listing {
 }
 
 export interface MachinesReport extends Listing {
+  /** What evaluated or answered, by source: `built-in`, `guix repl`. */
+  readonly engines: Readonly<Record<string, string>>
   readonly machines: readonly BuildMachine[]
 }
 

@@ -17,6 +17,8 @@ export interface TestMachines {
 
 export interface TestPorts extends OffloadPorts {
   connect(machine: BuildMachine, signal: AbortSignal): Promise<Connection>
+  /** The path that keeps the hook from taking a build slot, if any does. */
+  slotObstacle(machine: BuildMachine): string | undefined
   /** For all steps of one machine together. */
   readonly machineMilliseconds: number
 }
@@ -33,12 +35,13 @@ export function testMachines(list: ListMachines, ports: TestPorts): TestMachines
 async function testOne(machine: BuildMachine, ports: TestPorts, outer: AbortSignal): Promise<MachineTest> {
   const journal = new StepJournal(ports.monotonic)
   let connection: Connection | undefined
-  let warnings: string[] = []
+  const obstacle = ports.slotObstacle(machine)
+  const warnings = obstacle === undefined ? [] : [`no build slot can be taken: ${obstacle} is not writable for the user we run as`]
   try {
     await withMachineDeadline(machine, 'testing', ports.machineMilliseconds, outer, async (signal) => {
       connection = await journal.connecting(() => ports.connect(machine, signal))
       // Beside the steps, which take longer anyway.
-      const asking = hostFacts(connection, ports.now, signal).then((host) => (warnings = hostWarnings(machine, host)), () => undefined)
+      const asking = hostFacts(connection, ports.now, signal).then((host) => void warnings.push(...hostWarnings(machine, host)), () => undefined)
       await withStores(connection, machine, ports, signal, journal)
       await asking
     })

@@ -46,6 +46,8 @@ export interface MachineSettings {
   readonly transport?: string | undefined
   /** `[USER@]HOST[:PORT]` to go through. */
   readonly proxyJump?: string | undefined
+  /** Whether, for transports that run `ssh`, its configuration counts: true for the user's and the system's, a path for a file of its own; otherwise ignored. */
+  readonly sshConfig?: boolean | string | undefined
   /** Allow algorithms that OpenSSH has switched off by default (for `lshd` and the like). */
   readonly legacyAlgorithms?: boolean | undefined
   /** Host keys accepted besides `hostKey`. */

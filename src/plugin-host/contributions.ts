@@ -24,6 +24,11 @@ export class Contributions {
     return [...this.known.values()].filter((contribution) => contribution.kind === kind).map(({ name }) => name)
   }
 
+  /** @throws ConfigurationError when there is none of that name */
+  expect(kind: Kind, name: string): void {
+    if (!this.known.has(keyOf(kind, name))) throw this.unknown(kind, name)
+  }
+
   /**
    * The contribution of that name, made on the first call.
    * @throws ConfigurationError when there is none, or when it cannot be made.

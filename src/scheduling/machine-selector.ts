@@ -7,7 +7,7 @@ import { probe } from './probe.js'
 import { raceInOrder, type Entrant } from './race.js'
 import type { Slot, SlotCount } from './slots.js'
 import { VerdictBoard } from './verdict-board.js'
-import { failureVerdict, fitness, objection, type Verdict } from './verdict.js'
+import { failureVerdict, fitness, objection, type Verdict, withoutMachine } from './verdict.js'
 
 /** What is remembered of a machine from other builds. */
 export interface MachineHealth {
@@ -41,12 +41,12 @@ export interface SelectionPolicy {
   readonly maxRunning: number
 }
 
-/** An SSH handshake on a LAN and a probe fit in the head start; what is dead costs that and no more. */
+/** An SSH handshake on a LAN and a probe fit in the head start also where the processors are busy; what is dead costs that and no more. */
 export const defaultSelectionPolicy: SelectionPolicy = {
   storeDirectory: '/gnu/store',
   minimumFreeBytes: 100 * 2 ** 20,
   probeMs: 10_000,
-  headStartMs: 200,
+  headStartMs: 400,
   graceMs: 50,
   maxRunning: 8,
 }
@@ -142,7 +142,7 @@ export class MachineSelector {
       board.put({ machine, code: 'slots-taken', reason: `${machine.parallelBuilds} of ${machine.parallelBuilds} slots taken` })
     } catch (error) {
       if (!(error instanceof ConfigurationError)) throw error
-      board.put({ machine, code: 'slots-unusable', reason: error.message, error })
+      board.put({ machine, code: 'slots-unusable', reason: withoutMachine(error), error })
     }
     return undefined
   }

@@ -1,5 +1,5 @@
-import { closeSync, constants, mkdirSync, openSync } from 'node:fs'
-import { join } from 'node:path'
+import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { ConfigurationError } from '../errors/offload-error.js'
 import { isSafeMachineName, machineId } from '../machines/machine-id.js'
 import type { BuildMachine } from '../plugin-api/index.js'
@@ -77,6 +77,18 @@ export class Slots {
     return { total: files.length, taken, free: files.length - taken.length }
   }
 
+  /**
+   * What would keep the hook from taking a slot, found out without taking one: the path that is not writable. Only for the user whom Guix's state folder
+   * belongs to, since that is whom the hook runs as.
+   */
+  obstacle(machine: BuildMachine): string | undefined {
+    if (statSync(dirname(this.#folder), { throwIfNoEntry: false })?.uid !== process.geteuid?.()) return undefined
+    const files = this.files(machine)
+    const there = files.filter((file) => existsSync(file))
+    const folders = there.length === files.length ? [] : [nearestFolder(join(this.#folder, machineId(machine)))]
+    return [...folders, ...there].find((path) => !isWritable(path))
+  }
+
   files(machine: BuildMachine): string[] {
     if (!isSafeMachineName(machine.name)) {
       throw new ConfigurationError({
@@ -87,6 +99,19 @@ export class Slots {
       })
     }
     return Array.from({ length: machine.parallelBuilds }, (_, index) => join(this.#folder, machineId(machine), String(index)))
+  }
+}
+
+function nearestFolder(path: string): string {
+  return existsSync(path) ? path : nearestFolder(dirname(path))
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK)
+    return true
+  } catch {
+    return false
   }
 }
 

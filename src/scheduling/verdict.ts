@@ -63,7 +63,7 @@ export function failureVerdict(machine: BuildMachine, phase: 'connect' | 'probe'
 }
 
 /** The reason stands behind the machine's name already. */
-function withoutMachine(error: unknown): string {
+export function withoutMachine(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const prefix = error instanceof OffloadError && error.report.machine !== undefined ? `${error.report.machine}: ` : ''
   return error.message.startsWith(prefix) ? error.message.slice(prefix.length) : error.message

@@ -45,7 +45,7 @@ describe('a third party\'s plugin', () => {
     const environment = await configure('sources: [third-source]\nplugins: { third-source: { a: 1 } }\nmachines: { "b*": { proxyJump: gate, disabled: true } }\n')
     const { status, stdout, stderr } = await runCli(['machines', '--json', '/some/file'], { environment })
     expect(stderr).toBe('guix-offload: warning: file /some/file, options {"a":1}\n')
-    expect(JSON.parse(stdout)).toEqual([{ ...machine, privateKey: null, compression: null, compressionLevel: null, location: null, settings: { proxyJump: 'gate', disabled: true } }])
+    expect((JSON.parse(stdout) as { machines: unknown }).machines).toEqual([{ ...machine, engine: null, privateKey: null, compression: null, compressionLevel: 3, location: null, settings: { proxyJump: 'gate', disabled: true } }])
     expect(status).toBe(0)
   })
 

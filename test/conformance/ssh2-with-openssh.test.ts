@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 /** What transport ssh2 does with OpenSSH's many settings, beyond what every transport must. */
 import { once } from 'node:events'
 import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -274,6 +275,17 @@ describe('channels', () => {
     const missing = await failureOf(connection.openSocket?.(`${path}-missing`, { signal: never }) ?? Promise.resolve())
     expect(missing.code).toBe('socket-unavailable')
     server.close()
+    // As guix-daemon does it: named from within its folder.
+    const elsewhere = join(home, 'folder')
+    await mkdir(elsewhere)
+    const relative = spawn(process.execPath, ['-e', 'require("net").createServer().listen({ path: "./relative", readableAll: true, writableAll: true }, () => console.log("ready"))'], { cwd: elsewhere, stdio: ['ignore', 'pipe', 'inherit'] })
+    await once(relative.stdout, 'data')
+    const forbidden = await failureOf(connection.openSocket?.(`${elsewhere}/relative`, { signal: never }) ?? Promise.resolve())
+    relative.kill('SIGKILL')
+    await once(relative, 'exit')
+    expect(forbidden.code).toBe('forwarding-refused')
+    const silent = await failureOf(connection.openSocket?.(`${elsewhere}/relative`, { signal: never }) ?? Promise.resolve())
+    expect(silent.message).toContain('nothing listens on it')
   })
 
   it('refuses more than MaxSessions, later to be had', async () => {

@@ -24,6 +24,7 @@ transportConformance('ssh2', async () => {
     keys,
     otherHostKey: await generateKey(join(folder, 'other_host')),
     signals: true,
+    namesSignals: true,
     breakConnections: () => sshd.signalSessions('SIGKILL'),
     silenceConnections: () => sshd.signalSessions('SIGSTOP'),
     async stop() {

@@ -15,7 +15,7 @@ beforeAll(async () => {
     name: 'failover',
     builders: [
       { name: 'b1', fields: { speed: 3, features: ['pair', 'three', 'alone'] } },
-      { name: 'b2', fields: { speed: 2, features: ['pair', 'three'] } },
+      { name: 'b2', fields: { speed: 2, features: ['pair', 'three', 'second'] } },
       { name: 'b3', fields: { speed: 1, features: ['three'] } },
     ],
   })
@@ -152,6 +152,22 @@ it('a third machine takes over when the second is lost as well', async () => {
   for (const name of ['b1', 'b2']) await farm.builder(name).daemon.start()
   expect(failure).toBeUndefined()
   expect((await farm.history()).filter((entry) => entry['derivation'] === drv).map((entry) => entry['machine'])).toEqual(['b1:22', 'b2:22', 'b3:22'])
+})
+
+it('a build whose machine is lost while the other one is busy waits for that', async () => {
+  const [busy, marker] = [uniqueMarker(), uniqueMarker()]
+  const first = buildDerivation(farm.master, { name: 'busy', script: `${busy}; sleep 7; echo > $out`, features: ['second'] })
+  await waitFor('b2 to build', async () => (await buildersWith(busy)).length > 0, 20_000)
+  let log = ''
+  const building = buildDerivation(farm.master, { name: 'lost-while-busy', script: `${marker}; sleep 2; echo > $out`, features: ['pair'] }, { onLog: (text) => (log += text) })
+  await waitFor('b1 to build', async () => (await buildersWith(marker)).length > 0, 20_000)
+  await farm.builder('b1').daemon.kill()
+  await waitFor('the hook to wait', () => log.includes('waiting until another machine can take'), 20_000)
+  const { failure, drv } = await building
+  await farm.builder('b1').daemon.start()
+  expect(failure, log).toBeUndefined()
+  expect((await first).failure).toBeUndefined()
+  expect((await farm.history()).filter((entry) => entry['derivation'] === drv).map((entry) => entry['machine'])).toEqual(['b1:22', 'b2:22'])
 })
 
 it('a machine that is lost and has no deputy fails the build, and says so', async () => {

@@ -30,13 +30,13 @@ export async function heldStoreLocks(machine: Machine): Promise<string[]> {
   return held.filter((name) => name !== undefined)
 }
 
-/** Processes on a machine that serve somebody: what guix-daemon and sshd have started for a connection and what that started. */
+/** Processes on a machine that serve somebody: what guix-daemon and the SSH server have started for a connection and what that started. */
 export async function servants(machine: Machine): Promise<string[]> {
   const daemon = machine.daemon.pid
-  const sshd = machine.sshd.pid
+  const servers = machine.sshServerPids
   const rows = await machine.processes()
   return rows
-    .filter(({ hostPid, command }) => hostPid !== daemon && hostPid !== sshd && /guix|sshd|authenticate|archive/.test(command.join(' ')) && command[0] !== 'nsenter')
+    .filter(({ hostPid, command }) => hostPid !== daemon && !servers.includes(hostPid) && /guix|sshd|authenticate|archive/.test(command.join(' ')) && command[0] !== 'nsenter')
     .map(({ command }) => command.join(' '))
 }
 

@@ -5,6 +5,7 @@ import { execa, type Options, type Result, type ResultPromise } from 'execa'
 import { type DaemonMode, type DaemonOptions, GuixDaemon } from './daemon.js'
 import { enterCommand, type EnterOptions, isDoorway, programOf, type User } from './enter.js'
 import type { Holder } from './holder.js'
+import { Lshd, type LshdOptions } from './lshd.js'
 import { commandLine, namespaceMembers, signalProcess } from './processes.js'
 import type { GuixVersion } from './root-recipe.js'
 import { quote } from './shell.js'
@@ -58,6 +59,7 @@ export class Machine implements AsyncDisposable {
   /** The daemon's public signing key, as text. */
   signingKey = ''
   #sshd: Sshd | undefined
+  #lshd: Lshd | undefined
   #files = 0
   readonly #running = new Set<Promise<unknown>>()
 
@@ -163,6 +165,24 @@ export class Machine implements AsyncDisposable {
     this.#sshd = new Sshd(this, options)
     await this.#sshd.start()
     return this.#sshd
+  }
+
+  get lshd() {
+    if (this.#lshd === undefined) throw new Error(`No lshd was started on ${this.name}: call startLshd first`)
+    return this.#lshd
+  }
+
+  /** Starts GNU lshd, which shows `hostKeyRsa`; root logs in with the bed's RSA key. On port 22 it takes sshd's place. */
+  async startLshd(options: LshdOptions = {}) {
+    await this.#lshd?.stop()
+    this.#lshd = new Lshd(this, options)
+    await this.#lshd.start()
+    return this.#lshd
+  }
+
+  /** On the host, of those that run. */
+  get sshServerPids(): readonly number[] {
+    return [this.#sshd, this.#lshd].flatMap((server) => server?.running === true ? [server.pid] : [])
   }
 
   /**

@@ -68,9 +68,15 @@ export async function socketRefused(connection: Connection, failures: Failures, 
   }
 }
 
-/** The table holds a path as the server gave it: guix-daemon goes to the socket's folder first, so that of its socket is only `./socket`. */
-const inspection = 'if ! test -e "$1"; then echo missing; elif ! test -w "$1"; then echo closed; elif ! test -r /proc/net/unix; then echo unknown; '
-  + 'elif grep -q -e "00010000 .* $2\\$" -e "00010000 .* \\(\\./\\)\\{0,1\\}${2##*/}\\$" /proc/net/unix; then echo listening; else echo silent; fi'
+/** The table has the path as it was given when the socket was made: guix-daemon goes to the folder first and says `./socket`. */
+const inspection = `
+if ! test -e "$1"; then echo missing; exit; fi
+if ! test -w "$1"; then echo closed; exit; fi
+if ! test -r /proc/net/unix; then echo unknown; exit; fi
+while read -r _ _ _ flags _ _ _ path; do
+  case "$flags $path" in "00010000 $1" | "00010000 ./\${1##*/}") echo listening; exit ;; esac
+done < /proc/net/unix
+echo silent`
 
 async function inspectSocket(connection: Connection, path: string): Promise<string> {
   try {

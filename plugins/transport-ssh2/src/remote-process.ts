@@ -17,6 +17,7 @@ export interface Subject<T> {
  */
 export function remoteProcess(channel: ClientChannel, step: string, failures: Failures, taken: (bytes: number) => void, onClosed: () => void): Subject<RemoteProcess> {
   const ended = (): Error => failures.ofMachine({ code: 'channel-closed', step, problem: 'the command has ended and reads no more input' })
+  const closeWhenDone = untilExit(channel)
   const stdin = new ChannelWriter(channel, ended)
   const stdout = new ChannelReader(channel, taken)
   const stderr = new ChannelReader(channel.stderr, taken)
@@ -32,6 +33,7 @@ export function remoteProcess(channel: ClientChannel, step: string, failures: Fa
     }
     channel.once('exit', (code: number | null, signal?: string) => {
       resolve({ code, signal: signal?.replace(/^SIG/, '') ?? null })
+      closeWhenDone()
       stdin.refuse(ended())
     })
     channel.once('close', () => {
@@ -46,4 +48,22 @@ export function remoteProcess(channel: ClientChannel, step: string, failures: Fa
   })
   exit.catch(() => undefined)
   return { value: { stdin, stdout, stderr, exit }, kill: (error) => kill(error) }
+}
+
+/**
+ * Node destroys a stream that has ended both ways, and ssh2 then closes the channel. That is put off until the exit status is known: some servers (lshd) end the output
+ * before they tell it.
+ */
+function untilExit(channel: ClientChannel): () => void {
+  const destroy = channel.destroy.bind(channel)
+  let exited = false
+  let wanted = false
+  channel.destroy = () => {
+    wanted = true
+    return exited ? destroy() : channel
+  }
+  return () => {
+    exited = true
+    if (wanted) destroy()
+  }
 }

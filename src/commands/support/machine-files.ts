@@ -34,7 +34,7 @@ async function listed(node: string, program: string, signal: AbortSignal): Promi
     ({ stdout }) => stdout,
     (error: unknown) => (error as { stdout?: string }).stdout ?? '',
   )
-  const value = JSON.parse(answer) as readonly ListedMachine[] | { readonly error: { readonly message: string } }
+  const value = JSON.parse(answer) as { readonly machines: readonly ListedMachine[] } | { readonly error: { readonly message: string } }
   if ('error' in value) throw new Error(value.error.message)
-  return value
+  return value.machines
 }

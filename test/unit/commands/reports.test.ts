@@ -11,7 +11,7 @@ const machine: BuildMachine = {
   name: 'b1.example.org', port: 22, systems: ['x86_64-linux', 'i686-linux'], user: 'offload', hostKey: 'ssh-ed25519 AAAA', daemonSocket: '/var/guix/daemon-socket/socket',
   overloadThreshold: 0.8, parallelBuilds: 2, speed: 1.5, features: [], source: 'machines-scm', location: { file: '/etc/guix/machines.scm', line: 3, column: 4 },
 }
-const listing = { warnings: [], failures: [] }
+const listing = { warnings: [], failures: [], engines: { 'machines-scm': 'built-in' } }
 const report = <T>(...machines: T[]) => ({ ...listing, machines })
 
 describe('the list of machines', () => {
@@ -30,11 +30,24 @@ describe('the list of machines', () => {
   })
 
   it('has every key in JSON, null where nothing is said', () => {
-    expect(machinesJson(report(machine))).toEqual([{
+    const { machines } = machinesJson(report(machine)) as { machines: unknown }
+    expect(machines).toEqual([{
       name: 'b1.example.org', port: 22, systems: ['x86_64-linux', 'i686-linux'], user: 'offload', privateKey: null, hostKey: 'ssh-ed25519 AAAA',
-      compression: null, compressionLevel: null, daemonSocket: '/var/guix/daemon-socket/socket', overloadThreshold: 0.8, parallelBuilds: 2, speed: 1.5, features: [],
-      source: 'machines-scm', location: { file: '/etc/guix/machines.scm', line: 3, column: 4 }, settings: {},
+      compression: null, compressionLevel: 3, daemonSocket: '/var/guix/daemon-socket/socket', overloadThreshold: 0.8, parallelBuilds: 2, speed: 1.5, features: [],
+      source: 'machines-scm', engine: 'built-in', location: { file: '/etc/guix/machines.scm', line: 3, column: 4 }, settings: {},
     }])
+  })
+
+  it('has what went wrong beside them', () => {
+    const wrong = {
+      ...report(machine),
+      warnings: [{ code: 'w', message: 'odd', location: { file: 'm.scm', line: 1, column: 2 }, dropped: true }],
+      failures: [{ source: 'dns-sd', problem: { code: 'p', message: 'silent' } }],
+    }
+    expect(machinesJson(wrong)).toMatchObject({
+      warnings: [{ code: 'w', message: 'odd', location: { file: 'm.scm', line: 1, column: 2 }, dropped: true }],
+      failures: [{ source: 'dns-sd', code: 'p', message: 'silent' }],
+    })
   })
 })
 

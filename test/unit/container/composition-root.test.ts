@@ -41,7 +41,10 @@ describe('the composition root', () => {
   })
 
   it('asks the plugins once for everything', async () => {
-    const { asked, runner } = plugins(({ registrar }) => registrar.schedulingStrategy('guix', () => ({ name: 'guix', rank: () => [] })))
+    const { asked, runner } = plugins(({ registrar }) => {
+      registrar.schedulingStrategy('guix', () => ({ name: 'guix', rank: () => [] }))
+      registrar.transport('ssh2', () => transport('ssh2'))
+    })
     const root = composeRoot(runner, { GUIX_CONFIGURATION_DIRECTORY: folder })
     const [strategy] = await Promise.all([root.resolve(tokens.schedulingStrategy), root.resolve(tokens.transportFor)])
     expect(strategy.name).toBe('guix')
@@ -53,6 +56,8 @@ describe('the composition root', () => {
     const root = composeRoot(runner, { GUIX_CONFIGURATION_DIRECTORY: folder })
     await expect(root.resolve(tokens.machineSources)).rejects.toBeInstanceOf(ConfigurationError)
     await expect(root.resolve(tokens.listMachines)).rejects.toMatchObject({ code: 'unknown-machine-source' })
+    // The default one, before any machine asks for it.
+    await expect(root.resolve(tokens.transportFor)).rejects.toMatchObject({ code: 'unknown-transport' })
     writeFileSync(join(folder, 'offload.json'), '{ "transprot": "x" }')
     await expect(composeRoot(runner, { GUIX_CONFIGURATION_DIRECTORY: folder }).resolve(tokens.configuration)).rejects.toBeInstanceOf(ConfigurationError)
   })

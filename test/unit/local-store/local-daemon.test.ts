@@ -49,6 +49,15 @@ describe('LocalDaemon', () => {
     await expect(local.pathInfo(item)).rejects.toMatchObject({ code: 'item-not-valid', retry: 'never', report: { subject: item } })
   })
 
+  it('blames nobody else for its failures: no other build machine would help', async () => {
+    const refused = await opened({ expect: join(int(11), str(item)) }, { send: error('disk full', 1) })
+    await expect(refused.addTempRoot(item)).rejects.toMatchObject({ retry: 'never', message: expect.stringContaining('local guix-daemon') as string })
+    refused.close()
+    await socket?.close()
+    const lost = await opened({ expect: join(int(26), str(item)) }, { end: true })
+    await expect(lost.pathInfo(item)).rejects.toMatchObject({ code: 'daemon-connection-lost', retry: 'never' })
+  })
+
   it('says when nothing listens', async () => {
     await expect(LocalDaemon.open('/nonexistent/socket')).rejects.toMatchObject({
       code: 'local-daemon-unreachable',

@@ -180,3 +180,10 @@ describe('slotsInUse', () => {
     expect(found('')).toBe(0)
   })
 })
+
+it('finds nothing that keeps us from taking slots while the folders are still to be made, and makes none', () => {
+  expect(slots.obstacle(b)).toBeUndefined()
+  expect(existsSync(join(state, 'offload'))).toBe(false)
+  take()
+  expect(slots.obstacle(b)).toBeUndefined()
+})

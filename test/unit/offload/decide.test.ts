@@ -1,0 +1,157 @@
+import { describe, expect, it } from 'vitest'
+import { MachineError } from '../../../src/errors/offload-error.js'
+import { decide, type DecidePorts, type Decision } from '../../../src/offload/decide.js'
+import type { BuildRequest, Connection, Probe } from '../../../src/plugin-api/index.js'
+import type { Chosen, Selection } from '../../../src/scheduling/machine-selector.js'
+import { scratchFolders } from '../../support/scratch.js'
+import { machine } from '../machines/machine-fixture.js'
+import { FakeStores } from './fake-stores.js'
+
+const scratch = scratchFolders()
+const limits = { maxSilentTime: 60, timeout: 600 }
+const probe: Probe = { at: 0, load: 0.5, cores: 2, normalizedLoad: 0.25, freeBytes: 5 * 2 ** 20 }
+const here: BuildRequest = { derivation: '/gnu/store/00000000000000000000000000000000-x.drv', system: 'x86_64-linux', features: [], wantsLocal: true }
+
+class Scene {
+  readonly stores = new FakeStores(scratch())
+  readonly held: string[] = []
+  readonly seen: { machines: readonly string[]; tried: readonly string[] }[] = []
+  readonly controller = new AbortController()
+  listings = 0
+
+  chosen(name: string): Chosen {
+    this.held.push(name)
+    const description = machine(name)
+    return {
+      kind: 'chosen',
+      machine: description,
+      connection: { machine: description } as Connection,
+      slot: { machine: description, index: 0, file: `/var/guix/offload/${name}:22/0`, release: () => undefined },
+      probe,
+      verdicts: [],
+      release: async () => void this.held.splice(this.held.indexOf(name), 1),
+    }
+  }
+
+  decide(selection: Selection | (() => Selection), changes: Partial<DecidePorts> = {}, request = here): Promise<Decision> {
+    const ports: DecidePorts = {
+      ...this.stores.ports(),
+      machines: async () => {
+        this.listings += 1
+        return { machines: [machine('b1'), machine('b2')], warnings: [] }
+      },
+      select: async (_request, machines, tried) => {
+        this.seen.push({ machines: machines.map(({ name }) => name), tried: [...tried] })
+        return typeof selection === 'function' ? selection() : selection
+      },
+      answerPolicy: { daemonSystem: 'x86_64-linux', onUnreachable: 'local' },
+      cleanUp: () => this.stores.note('clean up'),
+      buildLog: () => undefined,
+      probe: async () => probe,
+      pause: async () => undefined,
+      history: { append: async () => undefined },
+      ...changes,
+    }
+    return decide(request, limits, ports, this.controller.signal)
+  }
+}
+
+describe('the answer to a request', () => {
+  const verdicts = [] as const
+  it.each([
+    ['none', here, 'decline'],
+    ['busy', here, 'postpone'],
+    ['unreachable', here, 'decline'],
+    ['unreachable', { ...here, wantsLocal: false }, 'postpone'],
+    ['unreachable', { ...here, system: 'aarch64-linux' }, 'postpone'],
+  ] as const)('is, with %s and %j: %s', async (kind, request, reply) => {
+    expect(await new Scene().decide({ kind, verdicts }, {}, request)).toEqual({ reply })
+  })
+
+  it('comes with the reasons of machines that could have, and none for those that never could', async () => {
+    const scene = new Scene()
+    const error = new MachineError({ code: 'connection-refused', step: 'connecting', problem: 'nothing listens', machine: 'b2' })
+    await scene.decide({
+      kind: 'busy',
+      verdicts: [
+        { machine: machine('b1'), code: 'low-disk-space', reason: 'free space 5 MiB', probe },
+        { machine: machine('b2'), code: 'unreachable', reason: 'connect: nothing listens', error },
+        { machine: machine('b3'), code: 'unsuited', reason: 'no kvm' },
+      ],
+    })
+    expect(scene.stores.events).toEqual([
+      "> normalized load on machine 'b1' is 0.25",
+      "> skipping machine 'b1' because it is low on disk space (5 MiB free)",
+      ">! machine 'b2:22': connect: nothing listens",
+    ])
+  })
+
+  it('comes with the warnings of the machine sources', async () => {
+    const scene = new Scene()
+    const warnings = [{ code: 'no-such-field', message: 'machines.scm:3: no such field' }]
+    await scene.decide({ kind: 'none', verdicts }, { machines: async () => ({ machines: [], warnings }) })
+    expect(scene.stores.events).toEqual(['>! machines.scm:3: no such field'])
+  })
+
+  it('fails when the machines cannot be listed or chosen from', async () => {
+    await expect(new Scene().decide({ kind: 'none', verdicts }, { machines: () => Promise.reject(new Error('no file')) })).rejects.toThrow('no file')
+    await expect(new Scene().decide(() => { throw new Error('no strategy') })).rejects.toThrow('no strategy')
+  })
+})
+
+describe('an accepted derivation', () => {
+  it('keeps its slot until it is abandoned', async () => {
+    const scene = new Scene()
+    const decision = await scene.decide(() => scene.chosen('b1'))
+    if (decision.reply !== 'accept') throw new Error(decision.reply)
+    expect(scene.stores.events).toEqual([`> process ${process.pid} acquired build slot '/var/guix/offload/b1:22/0'`, "> normalized load on machine 'b1' is 0.25"])
+    expect(scene.held).toEqual(['b1'])
+    await decision.abandon()
+    expect(scene.held).toEqual([])
+  })
+
+  it('is built after the leftovers of others are gone, and then holds nothing', async () => {
+    const scene = new Scene()
+    const output = scene.stores.path('x')
+    const derivation = scene.stores.derivation('x', [output], [])
+    const decision = await scene.decide(() => scene.chosen('b1'), {}, { ...here, derivation })
+    if (decision.reply !== 'accept') throw new Error(decision.reply)
+    expect(await decision.offload([derivation], [output])).toBe(0)
+    expect(scene.stores.events).toContain('build x.drv')
+    expect(scene.stores.events.indexOf('clean up')).toBeLessThan(scene.stores.events.indexOf('keep x.drv'))
+    expect(scene.held).toEqual([])
+  })
+
+  it('is built even if cleaning up after others fails', async () => {
+    const scene = new Scene()
+    const output = scene.stores.path('x')
+    const derivation = scene.stores.derivation('x', [output], [])
+    const cleanUp = () => { throw new Error('read-only file system') }
+    const decision = await scene.decide(() => scene.chosen('b1'), { cleanUp }, { ...here, derivation })
+    if (decision.reply !== 'accept') throw new Error(decision.reply)
+    expect(await decision.offload([derivation], [output])).toBe(0)
+    expect(scene.held).toEqual([])
+  })
+
+  it('goes to another of the machines that were listed at first when one fails, with the limits of the request', async () => {
+    const scene = new Scene()
+    const output = scene.stores.path('x')
+    const derivation = scene.stores.derivation('x', [output], [])
+    const names = ['b1', 'b2']
+    const builds: unknown[] = []
+    const openRemoteStore: DecidePorts['openRemoteStore'] = async (connection) => scene.stores.remote([], {
+      build: async (_derivation, { maxSilentTime, timeout }) => {
+        builds.push({ on: connection.machine.name, maxSilentTime, timeout })
+        if (connection.machine.name === 'b1') throw new MachineError({ code: 'connection-lost', step: 'building', problem: 'gone' })
+      },
+    })
+    const decision = await scene.decide(() => scene.chosen(names.shift() ?? ''), { openRemoteStore }, { ...here, derivation })
+    if (decision.reply !== 'accept') throw new Error(decision.reply)
+    expect(await decision.offload([derivation], [output])).toBe(0)
+    expect(builds).toEqual([{ on: 'b1', ...limits }, { on: 'b2', ...limits }])
+    expect(scene.seen).toEqual([{ machines: ['b1', 'b2'], tried: [] }, { machines: ['b1', 'b2'], tried: ['b1:22'] }])
+    expect(scene.listings).toBe(1)
+    expect(scene.stores.events).toContain(`> process ${process.pid} acquired build slot '/var/guix/offload/b2:22/0'`)
+    expect(scene.held).toEqual([])
+  })
+})
