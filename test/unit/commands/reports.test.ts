@@ -97,8 +97,8 @@ describe('a test report', () => {
 describe('a status report', () => {
   const condition = {
     kernel: 'Linux 6.1.0', architecture: 'x86_64', hostName: 'b1', normalizedLoad: 0.125, freeBytes: 5 * 1024 ** 3, timeDifferenceSeconds: -3,
-    transport: { cipher: 'aes128-gcm@openssh.com' }, roundTripMs: 1.25,
-  }
+    transport: { cipher: 'aes128-gcm@openssh.com' }, roundTripMs: 1.25, rung: 'bridge',
+  } as const
   const well: MachineStatus = { machine, freeSlots: 1, takenSlots: 1, condition }
   const away: MachineStatus = { machine, freeSlots: 2, takenSlots: 0, problem: { code: 'connection-refused', message: 'b1.example.org:22: connecting: refused' } }
 
@@ -106,6 +106,11 @@ describe('a status report', () => {
     expect(statusLines(report(well), plainStyle).slice(0, 7)).toEqual([
       'b1.example.org', '  kernel: Linux 6.1.0', '  architecture: x86_64', '  host name: b1', '  normalized load: 0.13', '  free disk space: 5 GiB', '  time difference: -3 s',
     ])
+  })
+
+  it('tells the way to the store, or that there was none', () => {
+    expect(statusLines(report(well), plainStyle)[7]).toBe('  connection: aes128-gcm@openssh.com, round trip 1.3 ms, daemon by bridge')
+    expect(statusLines(report({ ...well, condition: { ...condition, rung: undefined } }), plainStyle)[7]).toMatch(/, daemon not reached$/)
   })
 
   it('goes on after a machine that does not answer', () => {
@@ -122,11 +127,11 @@ describe('a status report', () => {
     expect(statusJson(report(well, away))).toEqual([
       {
         name: 'b1.example.org', port: 22, kernel: 'Linux 6.1.0', architecture: 'x86_64', hostName: 'b1', normalizedLoad: 0.125, freeBytes: 5368709120,
-        timeDifferenceSeconds: -3, roundTripSeconds: 0.00125, transport: { cipher: 'aes128-gcm@openssh.com' }, freeSlots: 1, takenSlots: 1, error: null,
+        timeDifferenceSeconds: -3, roundTripSeconds: 0.00125, transport: { cipher: 'aes128-gcm@openssh.com' }, rung: 'bridge', freeSlots: 1, takenSlots: 1, error: null,
       },
       {
         name: 'b1.example.org', port: 22, kernel: null, architecture: null, hostName: null, normalizedLoad: null, freeBytes: null, timeDifferenceSeconds: null,
-        roundTripSeconds: null, transport: null, freeSlots: 2, takenSlots: 0,
+        roundTripSeconds: null, transport: null, rung: null, freeSlots: 2, takenSlots: 0,
         error: { code: 'connection-refused', message: 'b1.example.org:22: connecting: refused', cure: null },
       },
     ])
