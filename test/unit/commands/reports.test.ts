@@ -108,6 +108,11 @@ describe('a status report', () => {
     ])
   })
 
+  it('tells the way to the store, or that there was none', () => {
+    expect(statusLines(report(well), plainStyle)[7]).toBe('  connection: aes128-gcm@openssh.com, round trip 1.3 ms, daemon by bridge')
+    expect(statusLines(report({ ...well, condition: { ...condition, rung: undefined } }), plainStyle)[7]).toMatch(/, daemon not reached$/)
+  })
+
   it('goes on after a machine that does not answer', () => {
     expect(statusLines(report(away, well), plainStyle).slice(0, 4)).toEqual([
       'b1.example.org', '  problem: connecting: refused', '  build slots: 2 of 2 free', 'b1.example.org',
