@@ -1,5 +1,5 @@
 import { MachineError, OffloadError } from '../errors/offload-error.js'
-import type { Connection, Log } from '../plugin-api/index.js'
+import type { Connection } from '../plugin-api/index.js'
 import { type Rung, type RungMemory, rungs } from '../state/rung-memory.js'
 import { labelOf } from './label.js'
 import type { RemoteStore } from './remote-store.js'
@@ -7,13 +7,12 @@ import { SocketStore, type SocketStoreOptions } from './socket-store.js'
 
 export interface OpenOptions extends Omit<SocketStoreOptions, 'openChannel' | 'rung'> {
   readonly memory: RungMemory
-  readonly log?: Log | undefined
   /** The rungs that may be used, best first; all of them unless this is said. */
   readonly allowed?: readonly Rung[] | undefined
 }
 
 /** The machine forbids that way or lacks what it needs; anything else that goes wrong would go wrong on every rung. */
-const refusals: ReadonlySet<string> = new Set(['forwarding-refused', 'bridge-unavailable'])
+const refusals: ReadonlySet<string> = new Set(['forwarding-refused', 'bridge-unavailable', 'guix-not-found'])
 
 /**
  * Opens the store of a machine on the best rung that works, and remembers which. A rung is left for the next one only where the machine forbids it or lacks what it needs: a
@@ -33,7 +32,8 @@ export async function openRemoteStore(connection: Connection, options: OpenOptio
       if (rung !== remembered) await memory.remember(machine, rung)
       return store
     } catch (error) {
-      if (signal.aborted || !(error instanceof OffloadError)) throw error
+      signal.throwIfAborted()
+      if (!(error instanceof OffloadError)) throw error
       if (!refusals.has(error.code) && !(rung === 'socket' && error.code === 'socket-unavailable')) throw error
       log?.debug(`'${machine.name}': no way to its daemon by ${rung}: ${error.message}`)
       if (rung === remembered) await memory.forget(machine)

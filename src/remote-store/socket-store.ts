@@ -1,4 +1,4 @@
-import type { Connection } from '../plugin-api/index.js'
+import type { Connection, Log } from '../plugin-api/index.js'
 import type { ByteChannel } from '../protocol/byte-channel.js'
 import { DaemonSession } from '../protocol/daemon-session.js'
 import type { Consumer } from '../protocol/consumer.js'
@@ -30,6 +30,7 @@ export interface SocketStoreOptions {
   readonly rung?: Rung | undefined
   /** How bundles are sent; undefined: the faster way. */
   readonly route?: Route | undefined
+  readonly log?: Log | undefined
 }
 
 export type OpenChannel = (connection: Connection, options: Pick<SocketStoreOptions, 'signal' | 'greetingMs'>) => Promise<ByteChannel>
@@ -102,9 +103,11 @@ export class SocketStore implements RemoteStore {
       await this.#send(bundle(), route)
     } catch (error) {
       if (!mayGoAnotherWay(error) || this.#options.signal.aborted) throw error
+      const other = otherRoute(route)
+      this.#options.log?.warn(`${error instanceof Error ? error.message : String(error)}; sent as ${route}, trying ${other}`)
       try {
         if (!this.#main.session.usable) await this.#reopen()
-        await this.#send(bundle(), otherRoute(route))
+        await this.#send(bundle(), other)
       } catch (second) {
         throw mayGoAnotherWay(second) ? error : second
       }

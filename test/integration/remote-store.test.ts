@@ -63,8 +63,8 @@ const codeOf = (promise: Promise<unknown>) => promise.then(() => 'no error', (er
 describe.each(rungKinds)('$way with Guix $guix', ({ rung, way, guix }: RungKind) => {
   const builder = () => machine(`builder-${guix}`)
   const memory = { recall: () => Promise.resolve(undefined), remember: () => Promise.resolve(), forget: () => Promise.resolve() }
-  const open = async (on = builder(), options: Partial<OpenOptions> = {}) => {
-    const store = await openRemoteStore(machineConnection(on), { signal: new AbortController().signal, memory, allowed: [rung], ...options })
+  const open = async (on = builder(), options: Partial<OpenOptions> = {}, daemonSocket?: string) => {
+    const store = await openRemoteStore(machineConnection(on, daemonSocket), { signal: new AbortController().signal, memory, allowed: [rung], ...options })
     stores.push(store)
     return store
   }
@@ -155,6 +155,21 @@ describe.each(rungKinds)('$way with Guix $guix', ({ rung, way, guix }: RungKind)
     await waitFor('the builder to be gone', async () => (await buildersWith(marker)).length === 0)
     await waitFor('all else to be gone', async () => (await servants(builder())).filter((line) => !line.includes('guix-daemon')).length === 0)
   })
+
+  it('asks the daemon at the socket that is listed', async () => {
+    await builder().sh('ln -sfn ../var/guix/daemon-socket /run/elsewhere')
+    expect(await (await open(builder(), {}, '/run/elsewhere/socket')).missing([nowhere])).toEqual([nowhere])
+    expect(await codeOf(open(builder(), {}, '/run/nowhere/socket'))).toBe('socket-unavailable')
+  })
+
+  if (way === 'repl' || way === 'commands') {
+    it.each(['/run/current-system/profile/bin', '/var/guix/profiles/per-user/root/current-guix/bin', '/root/.config/guix/current/bin'])('finds guix in %s', async (folder) => {
+      await builder().sh(`mkdir -p ${folder}; mv /usr/bin/guix ${folder}/guix`)
+      const answer = await open().then((store) => store.missing([nowhere])).catch((error: unknown) => error)
+      await builder().sh(`mv ${folder}/guix /usr/bin/guix`)
+      expect(answer).toEqual([nowhere])
+    })
+  }
 
   it('says that no daemon listens, and that one does not answer', async () => {
     const { daemon } = builder()

@@ -1,17 +1,19 @@
 /** A connection to a machine of the bed without a network: commands run there, and end of file is all they see of an abort, as with sshd. */
 import { once } from 'node:events'
 import { createConnection } from 'node:net'
-import { buildMachine } from './plugin-host.js'
+import { join } from 'node:path'
 import { MachineError } from '../../src/errors/offload-error.js'
 import type { Connection, RemoteExit } from '../../src/plugin-api/index.js'
+import { socketPath } from '../testbed/daemon.js'
 import type { Machine } from '../testbed/machine.js'
+import { buildMachine } from './plugin-host.js'
 
-export function machineConnection(machine: Machine, roundTripMs = 0.1): Connection {
+export function machineConnection(machine: Machine, daemonSocket = socketPath): Connection {
   const socketFailed = (cause: unknown) =>
     new MachineError({ code: 'socket-unavailable', machine: machine.name, step: 'opening a socket', problem: 'nothing listens', cause })
   return {
-    machine: buildMachine({ name: machine.name, port: 22, user: 'root', hostKey: machine.hostKey, daemonSocket: '/var/guix/daemon-socket/socket' }),
-    roundTripMs,
+    machine: buildMachine({ name: machine.name, port: 22, user: 'root', hostKey: machine.hostKey, daemonSocket }),
+    roundTripMs: 0.1,
     details: {},
     closed: new Promise(() => undefined),
     close: () => Promise.resolve(),
@@ -30,8 +32,8 @@ export function machineConnection(machine: Machine, roundTripMs = 0.1): Connecti
       for (const stream of [stdin, stdout, stderr]) stream.on('error', () => undefined)
       return Promise.resolve({ stdin, stdout, stderr, exit })
     },
-    async openSocket(_path, { signal }) {
-      const stream = createConnection({ path: machine.daemon.hostSocketPath, allowHalfOpen: true })
+    async openSocket(path, { signal }) {
+      const stream = createConnection({ path: join(machine.rootDir, path), allowHalfOpen: true })
       await once(stream, 'connect').catch((error: unknown) => Promise.reject(socketFailed(error)))
       signal.addEventListener('abort', () => stream.destroy(signal.reason as Error))
       return stream

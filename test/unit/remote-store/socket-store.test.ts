@@ -6,6 +6,7 @@ import { MachineError } from '../../../src/errors/offload-error.js'
 import type { BuildMachine, Connection } from '../../../src/plugin-api/index.js'
 import { SocketStore } from '../../../src/remote-store/socket-store.js'
 import { chunks, collector, derivation } from '../../support/conversations.js'
+import { type Play, playedConnection } from '../../support/remote-commands.js'
 import { type DaemonSocket, daemonSocket } from '../../support/daemon-socket.js'
 import { error, greeted, int, join, last, list, next, read, type Step, str, write } from '../../support/daemon-script.js'
 
@@ -172,6 +173,64 @@ describe('SocketStore', () => {
     setTimeout(() => controller.abort(reason), 30)
     await expect(done).rejects.toBe(reason)
     await expect.poll(() => socket?.daemons[0]?.closed).toBe(true)
+  })
+})
+
+describe('a route that fails', () => {
+  const bytes = Buffer.from('bundle')
+  const warnings: string[] = []
+  const log = { debug: () => undefined, info: () => undefined, warn: (message: string) => void warnings.push(message) }
+  const storeAnd = async (route: 'frames' | 'stream', play: Play, ...scripts: Step[][]) => {
+    warnings.length = 0
+    socket = await daemonSocket(...scripts.map((script) => [...greeted(), ...script]))
+    const played = playedConnection([play])
+    const link: Connection = { ...connection(socket.path), exec: (words, context) => played.exec(words, context) }
+    store = await SocketStore.open(link, { signal: new AbortController().signal, route, log })
+    return { remote: store, commands: played.commands }
+  }
+  const taking: Play = async (command) => {
+    await command.inputEnded
+    command.exit(0)
+  }
+  const complaining = (complaint: string): Play => (command) => {
+    command.complain(complaint)
+    command.exit(1)
+  }
+
+  it('stream: the daemon is asked, on the session there is', async () => {
+    let answer = ''
+    const taken: Step[] = [{ expect: int(27) }, { send: read(100) }, { answer: (data) => (answer = data.toString()) }, { send: join(last(), list([item('a')])) }]
+    const { remote } = await storeAnd('stream', complaining('guix: archive: command not found\n'), taken)
+    await remote.importBundle(() => chunks(bytes, 2), 6)
+    expect(answer).toBe('bundle')
+    expect(socket?.daemons).toHaveLength(1)
+    expect(warnings).toEqual([expect.stringMatching(/guix: archive: command not found.*; sent as stream, trying frames$/)])
+  })
+
+  it('frames: a stream is sent, and a new session protects what the first one did', async () => {
+    const again: Step[] = [...rooted(item('a')), { expect: join(int(31), list([item('a')])) }, { send: join(last(), list([])) }]
+    const { remote, commands } = await storeAnd('frames', taking, [...rooted(item('a')), ...importing, { end: true }], again)
+    await remote.keep([item('a')])
+    await remote.importBundle(() => chunks(bytes, 2), 6)
+    expect(commands[0]?.input().toString()).toBe('bundle')
+    expect(await remote.missing([item('a')])).toEqual([item('a')])
+    expect(socket?.complaints).toEqual([])
+  })
+
+  it('and the other one too: the first reason counts', async () => {
+    const { remote } = await storeAnd('frames', complaining('guix: what?\n'), [...importing, { end: true }], [])
+    await expect(remote.importBundle(() => chunks(bytes, 2), 6)).rejects.toMatchObject({ code: 'daemon-connection-lost' })
+  })
+
+  it('and the other one is refused: that counts', async () => {
+    const { remote } = await storeAnd('stream', complaining('guix: what?\n'), [...importing, { send: error('unauthorized public key: (public-key)', 1) }])
+    await expect(remote.importBundle(() => chunks(bytes, 2), 6)).rejects.toMatchObject({ code: 'signing-key-not-authorized' })
+  })
+
+  it('for a reason that has nothing to do with it: no other is tried', async () => {
+    const { remote, commands } = await storeAnd('stream', complaining('guix archive: error: unauthorized public key: (public-key)\n'), [])
+    await expect(remote.importBundle(() => chunks(bytes, 2), 6)).rejects.toMatchObject({ code: 'signing-key-not-authorized' })
+    expect([commands.length, warnings]).toEqual([1, []])
   })
 })
 
