@@ -11,8 +11,6 @@ import { WireReader } from './wire-reader.js'
 
 /** Below what lsh lets wait for us, 100 kB. */
 const windowBytes = 90_000
-/** How much may be sent before it is asked whether it has arrived. */
-const accountEvery = 8192
 const nudgeMs = 3
 /** Our numbers on the link: the session, and the questions asked behind its data. */
 const session = 0
@@ -46,7 +44,11 @@ export class ExecChannel implements InputSink, Spender {
   private writing: { chunk: Buffer, readonly done: () => void } | undefined
   private inputEnded = false
   private outputEnded = false
-  private unconfirmed = 0
+  /** Bytes of input: sent, taken by the command as the renewal of the window tells, known to have arrived. */
+  private sent = 0
+  private taken = 0
+  private arrived = 0
+  /** What had been sent when a question was. */
   private asked: number | undefined
   /** Bytes of window to be granted; negative where some were granted before their time. */
   private owed = 0
@@ -113,25 +115,23 @@ export class ExecChannel implements InputSink, Spender {
       if (length === 0 && chunk.length > 0) return
       this.link?.send(message.channelData, this.remote, chunk.subarray(0, length))
       this.window -= length
-      this.unconfirmed += length
-      if (this.unconfirmed >= accountEvery) this.account()
+      this.sent += length
       this.writing = length === chunk.length ? undefined : { chunk: chunk.subarray(length), done }
       if (this.writing === undefined) done()
     }
   }
 
   account(): void {
-    if (this.asked !== undefined || this.unconfirmed === 0) return
-    this.asked = this.unconfirmed
+    if (this.asked !== undefined || this.sent === this.arrived) return
+    this.asked = this.sent
     this.link?.ask(question)
   }
 
-  private answered(): void {
-    const arrived = this.asked ?? 0
-    this.asked = undefined
-    this.unconfirmed -= arrived
-    if (this.unconfirmed >= accountEvery) this.account()
-    this.budget.giveBack(arrived)
+  private hasArrived(bytes: number): void {
+    const news = bytes - this.arrived
+    if (news <= 0) return
+    this.arrived = bytes
+    this.budget.giveBack(news)
   }
 
   /** Renewed in large steps: a small message of ours that needs no answer holds up the next one, see `acknowledge`. */
@@ -170,7 +170,11 @@ export class ExecChannel implements InputSink, Spender {
     if (type !== message.channelClose) this.events.heard()
     try {
       const channel = reader.uint32()
-      if (channel === question) return type === message.channelOpenFailure ? this.answered() : undefined
+      if (channel === question) {
+        if (this.asked !== undefined) this.hasArrived(this.asked)
+        this.asked = undefined
+        return
+      }
       if (channel !== session) return
       this.news = true
       this.handle(type, reader)
@@ -198,9 +202,7 @@ export class ExecChannel implements InputSink, Spender {
       case message.channelFailure:
         return this.state === 'requesting' ? this.refuse(undefined) : undefined
       case message.channelWindowAdjust:
-        this.window += reader.uint32()
-        this.urgent = true
-        return this.resume()
+        return this.windowGrows(reader.uint32())
       case message.channelData:
         return this.stdout.receive(reader.string())
       case message.channelExtendedData:
@@ -212,6 +214,15 @@ export class ExecChannel implements InputSink, Spender {
       case message.channelClose:
         return this.closedByServer()
     }
+  }
+
+  /** Before any input has been sent that opens the window, afterwards it tells that so much has been taken. */
+  private windowGrows(bytes: number): void {
+    this.window += bytes
+    this.urgent = true
+    if (this.sent > 0) this.taken += bytes
+    this.hasArrived(Math.min(this.sent, this.taken))
+    this.resume()
   }
 
   private handleRequest(reader: WireReader): void {
@@ -268,8 +279,8 @@ export class ExecChannel implements InputSink, Spender {
     this.state = 'closed'
     this.writing = undefined
     clearTimeout(this.nudging)
-    this.budget.leave(this, this.unconfirmed)
-    this.unconfirmed = 0
+    this.budget.leave(this, this.sent - this.arrived)
+    this.arrived = this.sent
     this.link?.end()
     if (this.killed === undefined) this.events.released()
   }

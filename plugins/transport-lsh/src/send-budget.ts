@@ -1,6 +1,7 @@
 /**
  * How much may be under way to the server. lsh gives its connection up ("peer not responding") when more than 110 kB wait to be sent, whatever the windows of the
- * channels allow together, and tells nobody how much waits. So what has been sent on any channel counts until the server has answered a question sent behind it.
+ * channels allow together, and tells nobody how much waits. So what has been sent on any channel counts until it is known to have arrived: because the command has taken
+ * it, or, where commands do not and others have to wait for them, because the server has answered a question sent behind it.
  */
 export interface Spender {
   /** There is room again. */

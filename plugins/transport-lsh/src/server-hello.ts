@@ -24,16 +24,12 @@ const cookieBytes = 16
 /** Collects what comes on a connection until it is complete, then hangs up. */
 export class HelloListener {
   private received = Buffer.alloc(0)
-  /** The server has closed the connection. */
-  closed = false
-
   constructor(private readonly socket: Socket) {
+    // OpenSSH offers its algorithms only to those who have introduced themselves.
+    socket.write('SSH-2.0-guix-offload\r\n')
     socket.on('data', (chunk: Buffer) => {
       this.received = Buffer.concat([this.received, chunk])
       if (this.received.length > helloLimit || this.hello.algorithms !== undefined) this.stop()
-    })
-    socket.once('close', () => {
-      this.closed = true
     })
   }
 

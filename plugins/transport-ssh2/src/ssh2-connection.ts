@@ -40,7 +40,7 @@ export class Ssh2Connection implements Connection {
     this.roundTripMs = session.roundTripMs
     this.windowSize = windowFor(session.roundTripMs)
     if (withSocketForwarding.test(session.software)) this.openSocket = (path, context) => this.startSocket(path, context)
-    this.promptAcks = /^OpenSSH_/.test(session.software) ? new PromptAcks(client, socket) : undefined
+    this.promptAcks = /^(?:OpenSSH_|lshd)/.test(session.software) ? new PromptAcks(client, socket) : undefined
     this.keepAlive = new KeepAlive(socket, timeouts.keepAliveMs * timeouts.keepAliveMisses, (silentMs) => {
       this.lose(failures.connectionLost('using the connection', `nothing from the machine for ${(silentMs / 1000).toFixed(1)} s`))
     })
@@ -67,7 +67,8 @@ export class Ssh2Connection implements Connection {
       step,
       (callback) => this.session.client.exec(line, callback),
       (channel, onClosed) => {
-        this.promptAcks?.stop()
+        // lshd leaves Nagle's algorithm on for ever.
+        if (!this.session.software.startsWith('lshd')) this.promptAcks?.stop()
         return remoteProcess(channel, step, this.failures, receiveWindow(channel, this.windowSize), onClosed)
       },
       (error) => channelRefused(this.failures, step, others, error),
