@@ -5,6 +5,7 @@ import { withMachineDeadline, withoutRepetitions } from './machine-deadline.js'
 import type { OffloadPorts } from './ports.js'
 import type { MachineSelection, MachineTest, TestReport } from './reports.js'
 import { StepJournal } from './step-journal.js'
+import type { Rung } from '../state/rung-memory.js'
 import { guixVersion, tryExport, tryImport } from './trials.js'
 
 /**
@@ -42,7 +43,9 @@ async function testOne(machine: BuildMachine, ports: TestPorts, outer: AbortSign
       connection = await journal.connecting(() => ports.connect(machine, signal))
       // Beside the steps, which take longer anyway.
       const asking = hostFacts(connection, ports.now, signal).then((host) => void warnings.push(...hostWarnings(machine, host)), () => undefined)
-      await withStores(connection, machine, ports, signal, journal)
+      const rung = await withStores(connection, machine, ports, signal, journal)
+      // Where the transport knows no other way, there is nothing to mend.
+      if (rung !== 'socket' && connection.openSocket !== undefined) warnings.push(detour(rung))
       await asking
     })
   } catch (error) {
@@ -54,7 +57,11 @@ async function testOne(machine: BuildMachine, ports: TestPorts, outer: AbortSign
   return { machine, steps: journal.steps(), warnings }
 }
 
-async function withStores(connection: Connection, machine: BuildMachine, ports: TestPorts, signal: AbortSignal, journal: StepJournal): Promise<void> {
+function detour(rung: Rung): string {
+  return `the SSH server forwards no socket to guix-daemon; it is reached by ${rung}, which is slower: set AllowStreamLocalForwarding yes in the sshd_config there`
+}
+
+async function withStores(connection: Connection, machine: BuildMachine, ports: TestPorts, signal: AbortSignal, journal: StepJournal): Promise<Rung> {
   const remote = await journal.step('daemon', async () => {
     const value = await ports.openRemoteStore(connection, machine, signal)
     return { value, detail: `${machine.daemonSocket} by ${value.rung}` }
@@ -71,6 +78,7 @@ async function withStores(connection: Connection, machine: BuildMachine, ports: 
       }
     })
     await journal.step('export', async () => ({ value: undefined, detail: await tryExport(machine.name, remote, imported, ports) }))
+    return remote.rung
   } finally {
     await remote.close()
   }

@@ -17,7 +17,8 @@ export interface Place {
  */
 export function atMachine(error: unknown, place: Place): unknown {
   if (error instanceof DaemonError) return refusal(error, place)
-  if (!(error instanceof OffloadError) || error instanceof InternalError || error.report.machine !== undefined) return error
+  if (!(error instanceof OffloadError) || error instanceof InternalError) return error
+  if (error.report.machine !== undefined) return withSubject(error, place)
   const report: FailureReport = {
     ...error.report,
     machine: place.machine,
@@ -30,6 +31,12 @@ export function atMachine(error: unknown, place: Place): unknown {
   if (error instanceof ProtocolError) return new ProtocolError(report, error.retry)
   if (error instanceof ConfigurationError) return new ConfigurationError(report)
   return new MachineError(report, error.retry)
+}
+
+/** A daemon that fell silent was noticed below, where the machine is known but not what the daemon was asked for. */
+function withSubject(error: OffloadError, { subject, step }: Place): OffloadError {
+  if (error.code !== 'daemon-silent' || error.report.subject !== undefined) return error
+  return new MachineError({ ...error.report, subject, step: step ?? error.report.step, cause: error }, error.retry)
 }
 
 type Meaning = (report: FailureReport, error: DaemonError) => OffloadError
