@@ -6,7 +6,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
-import { ensureHostTools } from './testbed/host-tools.js'
+import { ensureHostTools, ensureServers } from './testbed/host-tools.js'
 
 interface Report {
   readonly numPassedTests: number
@@ -78,6 +78,7 @@ async function pack(): Promise<boolean> {
 const scratch = await mkdtemp(join(tmpdir(), 'guix-offload-test-'))
 try {
   await ensureHostTools()
+  await ensureServers()
   if (await pack()) {
     await check('types of the tests', 'tsc', ['-p', 'test/tsconfig.json'])
     await check('lint', 'npm', ['run', '--silent', 'lint'])

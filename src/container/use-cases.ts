@@ -19,15 +19,17 @@ type Connect = (machine: BuildMachine, signal: AbortSignal) => Promise<Connectio
 
 /** Connects by the transport that a machine asks for. */
 async function connector(root: Root): Promise<Connect> {
-  const [transportFor, { homeDirectory }, { timeouts }] = await Promise.all([
+  const [{ LinkMemory }, transportFor, { homeDirectory, stateDirectory }, { timeouts }] = await Promise.all([
+    import('../state/link-memory.js'),
     root.resolve(tokens.transportFor),
     root.resolve(tokens.environment),
     root.resolve(tokens.configuration),
   ])
+  const links = new LinkMemory(stateDirectory)
   return async (machine, signal) => {
-    const transport = await transportFor(machine)
+    const [transport, { compression }] = await Promise.all([transportFor(machine), links.compressionFor(machine)])
     const context: ConnectContext = { signal, timeouts, homeDirectory }
-    return transport.connect(machine, context)
+    return transport.connect({ ...machine, compression }, context)
   }
 }
 
@@ -82,13 +84,14 @@ async function slots(root: Root) {
 
 /** Answers guix-daemon. */
 export async function makeDecider(root: Root) {
-  const [{ decide }, { MachineSelector, defaultSelectionPolicy }, { systemClock }, { gatherMachines }, { HistoryFile }, { removeLeftovers }, { openBuildLog }] =
+  const [{ decide }, { MachineSelector, defaultSelectionPolicy }, { systemClock }, { gatherMachines }, { HistoryFile }, { LinkMemory }, { removeLeftovers }, { openBuildLog }] =
     await Promise.all([
       import('../offload/decide.js'),
       import('../scheduling/machine-selector.js'),
       import('../scheduling/clock.js'),
       import('../machines/gather-machines.js'),
       import('../state/history.js'),
+      import('../state/link-memory.js'),
       import('../local-store/temporary-items.js'),
       import('../hook/log-output.js'),
     ])
@@ -116,6 +119,7 @@ export async function makeDecider(root: Root) {
         await sleep(milliseconds, undefined, { signal })
       },
       history: new HistoryFile(ports.stateDirectory),
+      links: new LinkMemory(ports.stateDirectory),
       answerPolicy: { daemonSystem: words.system, onUnreachable: configuration.onUnreachable },
       cleanUp: () => void removeLeftovers(ports.storeDirectory, ports.stateDirectory),
       buildLog: toStream(openBuildLog),
@@ -161,8 +165,9 @@ export async function makeTestMachines(root: Root) {
 }
 
 export async function makeStatusOfMachines(root: Root) {
-  const [{ statusOfMachines }, list, ports, connect, probe, slotFiles, deadline] = await Promise.all([
+  const [{ statusOfMachines }, { LinkMemory }, list, ports, connect, probe, slotFiles, deadline] = await Promise.all([
     import('../offload/status-of-machines.js'),
+    import('../state/link-memory.js'),
     root.resolve(tokens.listMachines),
     offloadPorts(root),
     connector(root),
@@ -174,6 +179,7 @@ export async function makeStatusOfMachines(root: Root) {
     connect,
     probe,
     openRemoteStore: (connection, machine, signal) => ports.openRemoteStore(connection, machine, signal),
+    links: new LinkMemory(ports.stateDirectory),
     countSlots: (machine) => slotFiles.count(machine),
     now: () => Date.now(),
     machineMilliseconds: deadline,

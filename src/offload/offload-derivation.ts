@@ -2,8 +2,9 @@ import { BuildError, OffloadError } from '../errors/offload-error.js'
 import type { Chosen, Selection } from '../scheduling/machine-selector.js'
 import { machineId } from '../machines/machine-id.js'
 import type { Consumer } from '../protocol/consumer.js'
-import type { Connection, Probe } from '../plugin-api/index.js'
+import type { BuildMachine, Connection, Probe } from '../plugin-api/index.js'
 import type { History, HistoryEntry } from '../state/history.js'
+import type { LinkMemory } from '../state/link-memory.js'
 import { type BuildRecord, buildOnMachine, newRecord } from './build-on-machine.js'
 import * as messages from './messages.js'
 import { PhaseTimer } from './phases.js'
@@ -28,6 +29,8 @@ export interface OffloadDerivationPorts extends OffloadPorts {
   /** Rejected with the signal's reason once that is aborted. */
   pause(milliseconds: number, signal: AbortSignal): Promise<void>
   readonly history: History
+  /** Learns from each transfer how fast the link is. */
+  readonly links: Pick<LinkMemory, 'learn'>
 }
 
 /**
@@ -54,6 +57,7 @@ export async function offloadDerivation(
     try {
       await buildOnMachine(task, machine, chosen.connection, ports, buildLog, record, signal)
       await ports.history.append(entry(task, chosen, record, ports.now(), 0))
+      await learnFrom(record, machine, ports)
       return 0
     } catch (error) {
       failure = error
@@ -105,6 +109,12 @@ async function exitStatus(task: OffloadTask, chosen: Chosen, error: unknown, por
 /** The derivation's own failure is final; so is what would be the same with any machine. */
 function mayMoveOn(error: unknown): boolean {
   return error instanceof OffloadError && error.retry !== 'never'
+}
+
+async function learnFrom({ phases, sent, fetched }: BuildRecord, machine: BuildMachine, { links }: OffloadDerivationPorts): Promise<void> {
+  const { send, fetch } = phases.seconds()
+  await links.learn(machine, sent.bytes, send ?? 0)
+  await links.learn(machine, fetched.bytes, fetch ?? 0)
 }
 
 function codeOf(error: unknown): string {

@@ -1,4 +1,5 @@
 import type { BuildMachine, Warning } from '../plugin-api/index.js'
+import type { CompressionChoice } from '../state/link-memory.js'
 import type { Rung } from '../state/rung-memory.js'
 
 /** Which machines a command is about; the words mean what they mean to `guix offload test` and `status`. */
@@ -67,6 +68,8 @@ export interface MachineCondition {
   /** What the transport negotiated. */
   readonly transport: Readonly<Record<string, string>>
   readonly roundTripMs: number
+  /** Who decided about compression. */
+  readonly compressionReason: CompressionChoice['reason']
   /** The way to its store; undefined: its daemon could not be reached. */
   readonly rung?: Rung | undefined
 }

@@ -4,6 +4,7 @@ import type { ListMachines } from './list-machines.js'
 import { withMachineDeadline, withoutRepetitions } from './machine-deadline.js'
 import { problemOf } from './problem.js'
 import type { OffloadPorts } from './ports.js'
+import type { LinkMemory } from '../state/link-memory.js'
 import type { Rung } from '../state/rung-memory.js'
 import type { MachineCondition, MachineSelection, MachineStatus, StatusReport } from './reports.js'
 
@@ -19,6 +20,8 @@ export interface StatusPorts {
   connect(machine: BuildMachine, signal: AbortSignal): Promise<Connection>
   probe(connection: Connection, signal: AbortSignal): Promise<Probe>
   openRemoteStore: OffloadPorts['openRemoteStore']
+  /** Why a connection is compressed or not. */
+  readonly links: Pick<LinkMemory, 'compressionFor'>
   /** Slots of this host's own bookkeeping. */
   countSlots(machine: BuildMachine): { readonly free: number; readonly taken: readonly unknown[] }
   /** Milliseconds since the epoch. */
@@ -43,7 +46,7 @@ async function statusOf(machine: BuildMachine, ports: StatusPorts, outer: AbortS
     slots = { freeSlots: free, takenSlots: taken.length }
     const condition = await withMachineDeadline(machine, 'asking for its status', ports.machineMilliseconds, outer, async (signal) => {
       connection = await ports.connect(machine, signal)
-      return conditionOf(connection, ports, signal)
+      return conditionOf(machine, connection, ports, signal)
     })
     return { machine, ...slots, condition }
   } catch (error) {
@@ -54,11 +57,12 @@ async function statusOf(machine: BuildMachine, ports: StatusPorts, outer: AbortS
   }
 }
 
-async function conditionOf(connection: Connection, ports: StatusPorts, signal: AbortSignal): Promise<MachineCondition> {
-  const [{ kernel, architecture, hostName, timeDifferenceSeconds }, probe, rung] = await Promise.all([
+async function conditionOf(machine: BuildMachine, connection: Connection, ports: StatusPorts, signal: AbortSignal): Promise<MachineCondition> {
+  const [{ kernel, architecture, hostName, timeDifferenceSeconds }, probe, rung, { reason: compressionReason }] = await Promise.all([
     hostFacts(connection, ports.now, signal),
     ports.probe(connection, signal),
     rungTo(connection, ports, signal),
+    ports.links.compressionFor(machine),
   ])
   return {
     kernel,
@@ -69,6 +73,7 @@ async function conditionOf(connection: Connection, ports: StatusPorts, signal: A
     freeBytes: probe.freeBytes,
     transport: connection.details,
     roundTripMs: connection.roundTripMs,
+    compressionReason,
     rung,
   }
 }

@@ -29,6 +29,7 @@ transportConformance('ssh2 with lshd', async () => {
     otherHostKey: await generateKey(join(folder, 'other_host'), 'rsa'),
     // lshd ends the shell it has started and not what that runs, which is another process.
     signals: false,
+    namesSignals: true,
     breakConnections: () => lshd.restart(),
     silenceConnections: async () => lshd.signal('SIGSTOP'),
     async stop() {

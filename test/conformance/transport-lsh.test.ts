@@ -27,6 +27,7 @@ transportConformance('lsh', async () => {
     usualKey: join('.ssh', 'id_rsa'),
     // lshd sends SIGHUP to what runs on a channel that is closed.
     signals: true,
+    namesSignals: true,
     breakConnections: () => lshd.restart(),
     silenceConnections: async () => lshd.signal('SIGSTOP'),
     async stop() {

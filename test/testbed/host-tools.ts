@@ -1,4 +1,4 @@
-import { access, constants } from 'node:fs/promises'
+import { access, constants, rm, writeFile } from 'node:fs/promises'
 import { execa } from 'execa'
 
 /** Commands the bed runs on the host, and the Debian package of each. */
@@ -27,14 +27,38 @@ export const whyUnavailable = async (): Promise<string | undefined> => {
   return failed ? `the test bed needs namespaces: ${stderr.split('\n')[0] ?? ''}` : undefined
 }
 
-/** Installs what is missing, and says so. */
-export const ensureHostTools = async () => {
+/** Servers and clients that the conformance suite starts on the host, and the Debian package of each. */
+const servers: Readonly<Record<string, string>> = {
+  sshd: 'openssh-server',
+  ssh: 'openssh-client',
+  lshd: 'lsh-server',
+  lsh: 'lsh-client',
+  'ssh-conv': 'lsh-utils',
+  socat: 'socat',
+}
+
+/** Installs what the bed needs and is missing, and says so. */
+export const ensureHostTools = () => ensure('test bed', packages)
+
+/** Installs the servers that are missing, and says so; none of them is started, now or with the machine. */
+export const ensureServers = async () => {
+  const policy = '/usr/sbin/policy-rc.d'
+  // Debian starts what it installs, unless this program says no.
+  const own = await writeFile(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755, flag: 'wx' }).then(() => true, () => false)
+  try {
+    await ensure('conformance', servers)
+  } finally {
+    if (own) await rm(policy, { force: true })
+  }
+}
+
+const ensure = async (who: string, wanted: Readonly<Record<string, string>>) => {
   const reason = await whyUnavailable()
   if (reason !== undefined) throw new Error(reason)
-  const missing = (await Promise.all(Object.entries(packages).map(async ([command, name]) => ((await onHost(command)) ? [] : [name])))).flat()
+  const missing = (await Promise.all(Object.keys(wanted).map(async (command) => ((await onHost(command)) ? [] : [wanted[command] ?? command])))).flat()
   if (missing.length === 0) return
   const names = [...new Set(missing)]
-  process.stderr.write(`test bed: installing ${names.join(', ')} with apt-get\n`)
+  process.stderr.write(`${who}: installing ${names.join(', ')} with apt-get\n`)
   const env = { DEBIAN_FRONTEND: 'noninteractive' }
   const wait = ['-o', 'DPkg::Lock::Timeout=300']
   const install = () => execa('apt-get', ['install', '--yes', '--no-install-recommends', ...wait, ...names], { env })

@@ -1,6 +1,7 @@
 /**
- * Streams of a channel over those of Node that lead to the control master. They end the same way whether the other side has said its last or ssh has died: so before an end is
- * believed the connection is asked whether it is still there, and if not, it is an error. Errors nobody listens for are not fatal.
+ * Streams of a channel over those of Node that lead to the control master. They end the same way whether the other side has said its last or ssh has
+ * died: so before an end is believed the connection is asked whether it is still there, and if not, it is an error. Errors nobody listens for are not
+ * fatal.
  */
 import { Duplex, finished, Readable, Writable } from 'node:stream'
 

@@ -1,11 +1,19 @@
 /**
- * The protocol between `ssh -O …` and a control master (OpenSSH's PROTOCOL.mux, version 4): what we ask of a master we ask ourselves, which takes a millisecond and no
- * process. A message is a 32-bit length, then its type, then for all but the greeting a request number, then the fields; integers are big-endian, strings have a length.
- * Sessions are not among it: a client passes its standard streams as open files, which Node cannot, so ssh itself is run for those. (Masters also offer a
- * "proxy mode" without files; one whose client goes away after a channel was refused to it ends with "no remote_id", and with it everybody's channels: 8.4 to 10.)
+ * The protocol between `ssh -O …` and a control master (OpenSSH's PROTOCOL.mux, version 4): what we ask of a master we ask ourselves, which takes a
+ * millisecond and no process. A message is a 32-bit length, then its type, then for all but the greeting a request number, then the fields; integers
+ * are big-endian, strings have a length. Sessions are not among it: a client passes its standard streams as open files, which Node cannot, so ssh
+ * itself is run for those. (Masters also offer a "proxy mode" without files; one whose client goes away after a channel was refused to it ends with
+ * "no remote_id", and with it everybody's channels: 8.4 to 10.)
  */
 
-export const request = { hello: 1, check: 0x1000_0004, terminate: 0x1000_0005, openForward: 0x1000_0006, closeForward: 0x1000_0007, stopListening: 0x1000_0009 } as const
+export const request = {
+  hello: 1,
+  check: 0x1000_0004,
+  terminate: 0x1000_0005,
+  openForward: 0x1000_0006,
+  closeForward: 0x1000_0007,
+  stopListening: 0x1000_0009,
+} as const
 const reply = { ok: 0x8000_0001, permissionDenied: 0x8000_0002, failure: 0x8000_0003, alive: 0x8000_0005 } as const
 
 export const controlVersion = 4

@@ -1,6 +1,6 @@
 /**
- * Pinned host keys: lines as in an OpenSSH `.pub` file, TYPE BASE64 [COMMENT], where the base64 starts with the type again (RFC 4253, 6.6). They become a known_hosts
- * file that names nothing else (sshd(8)), under an alias, so that neither port nor odd characters of the host's name matter.
+ * Pinned host keys: lines as in an OpenSSH `.pub` file, TYPE BASE64 [COMMENT], where the base64 starts with the type again (RFC 4253, 6.6). They
+ * become a known_hosts file that names nothing else (sshd(8)), under an alias, so that neither port nor odd characters of the host's name matter.
  */
 import { createHash } from 'node:crypto'
 import type { BuildMachine } from 'guix-offload/plugin-api'

@@ -1,6 +1,7 @@
 /**
- * One process at a time starts a control master. Two that did so at once would both log in, and the one that comes late to its socket would go on without: "already exists,
- * disabling multiplexing", a connection that nobody uses and nobody ends. The lock belongs to an open file: the kernel drops it when the process dies.
+ * One process at a time starts a control master. Two that did so at once would both log in, and the one that comes late to its socket would go on
+ * without: "already exists, disabling multiplexing", a connection that nobody uses and nobody ends. The lock belongs to an open file: the kernel
+ * drops it when the process dies.
  */
 import { createRequire } from 'node:module'
 import { open } from 'node:fs/promises'
@@ -31,7 +32,8 @@ function tryLock(fd: number): boolean {
 }
 
 /**
- * Does `work` while holding the lock. Before that, and then again and again while another process has it, `ready` is asked whether there is any need to.
+ * Does `work` while holding the lock. Before that, and then again and again while another process has it, `ready` is asked whether there is any need
+ * to.
  * @throws what `late` makes when the lock was not to be had in `waitMs`; after an abort the signal's reason
  */
 export async function withLock<T>(path: string, { ready, work, waitMs, late, signal }: {

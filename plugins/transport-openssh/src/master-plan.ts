@@ -37,10 +37,12 @@ export function planFor(machine: BuildMachine, pins: readonly HostKey[], { timeo
   const sshConfig = setting === false ? undefined : setting
   const parts = { machine, pins, compression: wantsCompression(machine, log), alive: keepAlive(timeouts.keepAliveMs, timeouts.keepAliveMisses), sshConfig }
   const identity = JSON.stringify([
-    machine.name, machine.port, machine.user, machine.privateKey ?? homeDirectory, machine.settings?.proxyJump, machine.settings?.legacyAlgorithms === true, sshConfig,
+    machine.name, machine.port, machine.user, machine.privateKey ?? homeDirectory,
+    machine.settings?.proxyJump, machine.settings?.legacyAlgorithms === true, sshConfig,
     pins.map(({ base64 }) => base64), parts.compression, parts.alive,
   ])
-  return { ...parts, name: createHash('sha256').update(identity).digest('hex').slice(0, 16), connectSeconds: Math.max(1, Math.ceil(timeouts.connectMs / 1000)), homeDirectory }
+  const name = createHash('sha256').update(identity).digest('hex').slice(0, 16)
+  return { ...parts, name, connectSeconds: Math.max(1, Math.ceil(timeouts.connectMs / 1000)), homeDirectory }
 }
 
 export function pathsIn(folder: string, name: string): MasterPaths {
@@ -87,7 +89,9 @@ const unattended = (privateKeys: readonly string[]): string[] => [
 
 const configuration = ({ sshConfig }: MasterPlan): string[] => (sshConfig === true ? [] : ['-F', sshConfig ?? 'none'])
 
-/** Starts a master that goes into the background once it is logged in and listens. What comes first counts, so that no ssh_config changes any of it. */
+/**
+ * Starts a master that goes into the background once it is logged in and listens. What comes first counts, so that no ssh_config changes any of it.
+ */
 export function masterArguments(plan: MasterPlan, paths: MasterPaths, privateKeys: readonly string[], program: string): string[] {
   const { machine, alive, sshConfig } = plan
   const jump = machine.settings?.proxyJump
@@ -139,7 +143,8 @@ const legacy = [
 function jumpCommand(plan: MasterPlan, paths: MasterPaths, jump: string, privateKeys: readonly string[], program: string): string {
   const { user, host, port } = parseJump(jump)
   const words = [
-    program, ...configuration(plan), '-E', paths.jumpLog, ...setting('LogLevel', 'ERROR'), ...unattended(privateKeys), ...setting('ConnectTimeout', plan.connectSeconds),
+    program, ...configuration(plan), '-E', paths.jumpLog, ...setting('LogLevel', 'ERROR'),
+    ...unattended(privateKeys), ...setting('ConnectTimeout', plan.connectSeconds),
     ...(plan.sshConfig === undefined ? setting('UserKnownHostsFile', literal(`${plan.homeDirectory}/.ssh/known_hosts`)) : []),
     ...setting('ControlPath', 'none'), ...setting('ClearAllForwardings', true),
     ...(user === undefined ? [] : ['-l', user]), ...(port === undefined ? [] : ['-p', port]), '-W',

@@ -14,6 +14,13 @@ const patienceMs = 5000
 /** A socket that ends so soon and silently may never have been opened. */
 const lateRefusalMs = 5000
 
+interface Channel<T> {
+  readonly value: T
+  /** Ends everything on it with this error, at once. */
+  kill(error: Error): void
+  readonly over: Promise<unknown>
+}
+
 /** Our share of the connection that a control master keeps. Closing ends our channels; the master stays, for the next. */
 export class OpensshConnection implements Connection {
   readonly machine: BuildMachine
@@ -41,7 +48,8 @@ export class OpensshConnection implements Connection {
     const jump = this.machine.settings?.proxyJump
     this.details = { ...facts.negotiated, ...(jump === undefined ? {} : { jump }), controlSocket: setup.paths.socket, controlMaster: String(facts.pid) }
     this.closed = control.closed.then(() => {
-      this.finish(this.failures.connectionLost('using the connection', 'the ssh that keeps it has ended: the server closed it or has fallen silent'), false)
+      const seen = 'the ssh that keeps it has ended: the server closed it or has fallen silent'
+      this.finish(this.failures.connectionLost('using the connection', seen), false)
       return this.end?.ours === true ? undefined : this.end?.reason
     })
   }
@@ -129,7 +137,7 @@ export class OpensshConnection implements Connection {
   }
 
   /** Opens a channel; the abort signal and the end of the connection reach it from the first moment to the last. */
-  private open<T>(signal: AbortSignal, start: (cut: AbortSignal) => Promise<{ readonly value: T, kill(error: Error): void, readonly over: Promise<unknown> }>): Promise<T> {
+  private open<T>(signal: AbortSignal, start: (cut: AbortSignal) => Promise<Channel<T>>): Promise<T> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(abortReason(signal))
       if (this.end !== undefined) return reject(this.end.reason)

@@ -17,8 +17,8 @@ interface Options {
 }
 
 /**
- * The transport over the system's `ssh`: one connection per machine, kept by a control master for all processes of a user and for a while after the last of them;
- * jump hosts, and everything else that OpenSSH's client knows and ssh2 does not.
+ * The transport over the system's `ssh`: one connection per machine, kept by a control master for all processes of a user and for a while after the
+ * last of them; jump hosts, and everything else that OpenSSH's client knows and ssh2 does not.
  */
 export function opensshTransport(host: PluginHost): Transport {
   const options = readOptions(host)

@@ -1,7 +1,7 @@
 /**
- * The folder for control sockets. Who can put a socket there can pretend to be a build machine, so nobody but us and root may be able to: each folder on the way
- * belongs to one of us two and is not writable by others, or is sticky, and the last is ours alone. Its name must be short: the address of a Unix socket
- * holds 107 bytes, and ssh first listens on the name with a dot and 16 characters after it.
+ * The folder for control sockets. Who can put a socket there can pretend to be a build machine, so nobody but us and root may be able to: each folder
+ * on the way belongs to one of us two and is not writable by others, or is sticky, and the last is ours alone. Its name must be short: the address of
+ * a Unix socket holds 107 bytes, and ssh first listens on the name with a dot and 16 characters after it.
  */
 import { chmod, lstat, mkdir, realpath } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'

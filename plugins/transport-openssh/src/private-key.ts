@@ -1,6 +1,6 @@
 /**
- * A look at the private keys before ssh gets them: it passes over a key it cannot use without a word that could be relied on, and all that is left is "Permission denied".
- * OpenSSH's own format names its cipher right after the magic (PROTOCOL.key); the others are PEM.
+ * A look at the private keys before ssh gets them: it passes over a key it cannot use without a word that could be relied on, and all that is left is
+ * "Permission denied". OpenSSH's own format names its cipher right after the magic (PROTOCOL.key); the others are PEM.
  */
 import { createPrivateKey } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
@@ -72,7 +72,8 @@ async function checkPrivateKey(failures: Failures, path: string): Promise<void> 
 
 /** What is wrong with a key's text, if anything. */
 export function problemWith(contents: Buffer): { readonly code: string, readonly problem: string, readonly cure: string } | undefined {
-  const withoutPassphrase = { code: 'private-key-encrypted', problem: encrypted, cure: 'Make a key of its own for offloading without one (ssh-keygen -t ed25519 -N \'\'), or take it away with `ssh-keygen -p`' }
+  const cure = 'Make a key of its own for offloading without one (ssh-keygen -t ed25519 -N \'\'), or take it away with `ssh-keygen -p`'
+  const withoutPassphrase = { code: 'private-key-encrypted', problem: encrypted, cure }
   const text = contents.toString('latin1')
   const [, label, body] = /^-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----\r?\n([^]*?)^-----END \1-----/m.exec(text) ?? []
   if (label === undefined || body === undefined) {
@@ -102,7 +103,12 @@ async function unreadable(failures: Failures, path: string, cause: unknown): Pro
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
   const report = { step, subject: path, cause }
   if (code === 'ENOENT' || code === 'ENOTDIR') {
-    return failures.ofConfiguration({ ...report, code: 'private-key-missing', problem: 'there is no such file', cure: 'Check the path (private-key) in the machine\'s entry' })
+    return failures.ofConfiguration({
+      ...report,
+      code: 'private-key-missing',
+      problem: 'there is no such file',
+      cure: 'Check the path (private-key) in the machine\'s entry',
+    })
   }
   if (code === 'EACCES' || code === 'EPERM') {
     return failures.ofConfiguration({

@@ -1,7 +1,7 @@
 /**
- * Quoting for a POSIX shell: `exec` of SSH carries one string, which the server hands to the user's login shell.
- * Between single quotes every byte stands for itself; a single quote is put in as `'\''`. An equals sign is harmless in an option, but makes an assignment
- * of what should be a command.
+ * Quoting for a POSIX shell: `exec` of SSH carries one string, which the server hands to the user's login shell. Between single quotes every byte
+ * stands for itself; a single quote is put in as `'\''`. An equals sign is harmless in an option, but makes an assignment of what should be a
+ * command.
  */
 const harmless = /^(?:[A-Za-z0-9_@%+:,./-]+|-[A-Za-z0-9_@%+=:,./-]+)$/
 

@@ -35,11 +35,13 @@ export class NoChannel extends Error {
  * Runs a command through the master, in a process of ssh that hands its standard streams over to the master and then only waits for the exit status.
  * @throws NoChannel
  */
-export async function startCommand({ setup, homeDirectory, verdict }: CommandEnvironment, line: string, step: string, openMs: number, cut: AbortSignal): Promise<RunningCommand> {
+export async function startCommand(environment: CommandEnvironment, line: string, step: string, openMs: number, cut: AbortSignal): Promise<RunningCommand> {
+  const { setup, homeDirectory, verdict } = environment
   const { failures, folder, paths, plan, program } = setup
   const path = `${folder}/${plan.name}.${randomBytes(6).toString('hex')}`
   const log = await open(path, 'wx+', 0o600)
-  const child = spawn(program, commandArguments(paths, path, plan.machine, line), { stdio: ['pipe', 'pipe', 'pipe'], env: sshEnvironment(homeDirectory), cwd: '/' })
+  const words = commandArguments(paths, path, plan.machine, line)
+  const child = spawn(program, words, { stdio: ['pipe', 'pipe', 'pipe'], env: sshEnvironment(homeDirectory), cwd: '/' })
   const ended = new Promise<Error | undefined>((resolve) => {
     child.once('exit', () => resolve(undefined)).once('error', resolve)
   })

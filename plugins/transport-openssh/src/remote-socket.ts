@@ -7,12 +7,13 @@ import type { ControlClient } from './control-client.js'
 import type { MasterSetup } from './master.js'
 
 /**
- * A stream to a socket on the machine: the master listens on a socket in the private folder just long enough for us to connect, and passes it on. There is no word when the other
- * side has taken it; but a refusal closes ours after one round trip.
+ * A stream to a socket on the machine: the master listens on a socket in the private folder just long enough for us to connect, and passes it on.
+ * There is no word when the other side has taken it; but a refusal closes ours after one round trip.
  * @param waitMs - How long to wait for that.
  * @returns undefined if it was closed
  */
-export async function connectSocket({ folder, plan }: MasterSetup, control: ControlClient, path: string, waitMs: number, cut: AbortSignal): Promise<Socket | undefined> {
+export async function connectSocket(setup: MasterSetup, control: ControlClient, path: string, waitMs: number, cut: AbortSignal): Promise<Socket | undefined> {
+  const { folder, plan } = setup
   const local = `${folder}/${plan.name}.${randomBytes(6).toString('hex')}`
   let socket: Socket | undefined
   try {

@@ -5,8 +5,8 @@ const inspection = 'if ! test -e "$1"; then echo missing; elif ! test -w "$1"; t
   + 'elif ! test -r /proc/net/unix; then echo unknown; elif grep -q "00010000 .* $2\\$" /proc/net/unix; then echo listening; else echo silent; fi'
 
 /**
- * Why a socket there could not be opened. OpenSSH's client keeps the server's reason to itself, so a command looks: if something listens there (flag 00010000 in
- * the kernel's table of Unix sockets), the server does not forward.
+ * Why a socket there could not be opened. OpenSSH's client keeps the server's reason to itself, so a command looks: if something listens there (flag
+ * 00010000 in the kernel's table of Unix sockets), the server does not forward.
  */
 export async function socketRefused(connection: Connection, failures: Failures, path: string): Promise<Error> {
   const step = `opening the socket ${path}`

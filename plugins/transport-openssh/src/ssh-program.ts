@@ -3,7 +3,11 @@ import { isAbsolute, join } from 'node:path'
 import type { Failures } from './failures.js'
 
 /** Where else than in PATH: guix-daemon's is almost empty on Guix System. */
-const usualPlaces = ['/run/current-system/profile/bin', '/usr/bin', '/usr/local/bin', '/bin', '/var/guix/profiles/per-user/root/current-guix/bin', '/root/.guix-profile/bin']
+const usualPlaces = [
+  '/run/current-system/profile/bin', '/usr/bin', '/usr/local/bin', '/bin', '/var/guix/profiles/per-user/root/current-guix/bin', '/root/.guix-profile/bin',
+]
+
+const searchPath = (): string[] => [...(process.env.PATH ?? '').split(':').filter(isAbsolute), ...usualPlaces]
 
 let found: string | undefined
 
@@ -14,7 +18,7 @@ let found: string | undefined
 export async function sshProgram(failures: Failures, configured: string | undefined): Promise<string> {
   if (configured !== undefined) return configured
   if (found !== undefined) return found
-  const folders = [...(process.env.PATH ?? '').split(':').filter(isAbsolute), ...usualPlaces]
+  const folders = searchPath()
   for (const folder of folders) {
     const path = join(folder, 'ssh')
     try {
@@ -36,5 +40,5 @@ export async function sshProgram(failures: Failures, configured: string | undefi
 
 /** Locale for messages we read, and nothing that could make ssh ask anyone anything. */
 export function sshEnvironment(homeDirectory: string): NodeJS.ProcessEnv {
-  return { PATH: [...new Set([...(process.env.PATH ?? '').split(':').filter(isAbsolute), ...usualPlaces])].join(':'), HOME: homeDirectory, LC_ALL: 'C' }
+  return { PATH: [...new Set(searchPath())].join(':'), HOME: homeDirectory, LC_ALL: 'C' }
 }

@@ -15,7 +15,8 @@ export interface FailedStart {
 
 type Meaning = (start: FailedStart, match: RegExpExecArray) => Error
 
-const busyCure = 'With many connections at once that is sshd\'s MaxStartups (10:30:100 by default) or PerSourcePenalties: raise it; the attempt is repeated later'
+const busyCure = 'With many connections at once that is sshd\'s MaxStartups (10:30:100 by default) or PerSourcePenalties: raise it. '
+  + 'The attempt is repeated later'
 
 function busy({ failures, log }: FailedStart): Error {
   const text = log.greeting.join(' ').trim()
@@ -58,27 +59,62 @@ function authenticationRefused({ failures, log, keyProblems }: FailedStart, [tex
   })
 }
 
+const badConfiguration: Meaning = ({ failures, log }) =>
+  failures.ofConfiguration({
+    code: 'ssh-config-invalid',
+    step: 'starting ssh',
+    problem: 'ssh does not take its configuration',
+    seen: log.messages.join('; '),
+    cure: 'Mend the ssh_config that sshConfig names for this machine',
+  })
+
+const noAccount: Meaning = ({ failures }, [text]) =>
+  failures.ofConfiguration({
+    code: 'no-account',
+    step: 'starting ssh',
+    problem: 'ssh only works for users with an account',
+    seen: text,
+    cure: 'Give the user we run as an entry in the passwd file, or use transport: ssh2',
+  })
+
+const nameNotFound: Meaning = ({ failures }, [, reason]) =>
+  failures.ofMachine({
+    code: 'name-not-found',
+    step: 'looking up the name',
+    problem: 'the name cannot be resolved',
+    seen: reason,
+    cure: 'Check the name in the machine\'s entry, and the name service here',
+  })
+
+const nothingInCommon: Meaning = ({ failures }, [, what = '', offer = '']) => {
+  const { name, settings } = failures.machine
+  const hint = settings?.legacyAlgorithms === true ? '' : `, or, for one such as lshd, set legacyAlgorithms for "${name}" in the configuration file`
+  return failures.ofMachine({
+    code: 'no-common-algorithm',
+    step: 'exchanging keys',
+    problem: `the two sides have no ${what} in common; the server offers ${offer.split(',').join(', ')}`,
+    cure: `Update the SSH server${hint}`,
+  })
+}
+
+const unreachable = connecting('network-unreachable', (reason) => `there is no way to the machine: ${reason}`, 'Is the machine switched on, and the network up?')
+const refused = connecting('connection-refused', () => 'nothing listens on that port', 'Is sshd running there, and on that port?')
+const otherHostKey: Meaning = ({ failures, pins, log }) => hostKeyMismatch(pins, log.facts.hostKey, failures)
+const otherProtocol: Meaning = ({ failures, log }, [text]) => foreign(failures, log.greeting.join(' ') || text)
+
 /** The first that matches one of the messages counts. */
 const meanings: readonly (readonly [RegExp, Meaning])[] = [
-  [/Bad (?:configuration option|owner or permissions)|terminating, \d+ bad configuration options|^\S+ line \d+: (?:Bad|Unsupported|keyword|missing) /, ({ failures, log }) => failures.ofConfiguration({
-    code: 'ssh-config-invalid', step: 'starting ssh', problem: 'ssh does not take its configuration', seen: log.messages.join('; '), cure: 'Mend the ssh_config that sshConfig names for this machine',
-  })],
-  [/^No user exists for uid \d+/, ({ failures }, [text]) => failures.ofConfiguration({
-    code: 'no-account', step: 'starting ssh', problem: 'ssh only works for users with an account', seen: text, cure: 'Give the user we run as an entry in the passwd file, or use transport: ssh2',
-  })],
-  [/^ssh: Could not resolve hostname (.*)$/, ({ failures }, [, reason]) => failures.ofMachine({
-    code: 'name-not-found', step: 'looking up the name', problem: 'the name cannot be resolved', seen: reason, cure: 'Check the name in the machine\'s entry, and the name service here',
-  })],
-  [/^ssh: connect to .* port \d+: Connection refused$/, connecting('connection-refused', () => 'nothing listens on that port', 'Is sshd running there, and on that port?')],
+  [/Bad (?:configuration option|owner or permissions)|terminating, \d+ bad configuration options/, badConfiguration],
+  [/^\S+ line \d+: (?:Bad|Unsupported|keyword|missing) /, badConfiguration],
+  [/^No user exists for uid \d+/, noAccount],
+  [/^ssh: Could not resolve hostname (.*)$/, nameNotFound],
+  [/^ssh: connect to .* port \d+: Connection refused$/, refused],
   [/^ssh: connect to .* port \d+: (?:Connection|Operation) timed out$/, ({ failures, connectMs }) => connectTimeout(failures, connectMs)],
-  [/^ssh: connect to .* port \d+: (.*)$/, connecting('network-unreachable', (reason) => `there is no way to the machine: ${reason}`, 'Is the machine switched on, and the network up?')],
+  [/^ssh: connect to .* port \d+: (.*)$/, unreachable],
   [/^Connection timed out during banner exchange/, ({ failures, connectMs }) => handshakeTimeout(failures, 'greeting', connectMs)],
-  [/(?:invalid characters|client sent invalid protocol identifier|Protocol major versions differ|Invalid SSH identification string)/, ({ failures, log }, [text]) => foreign(failures, log.greeting.join(' ') || text)],
-  [/^Unable to negotiate with .*: no matching (.*?) found\. Their offer: (.*)$/, ({ failures }, [, what = '', offer = '']) => failures.ofMachine({
-    code: 'no-common-algorithm', step: 'exchanging keys', problem: `the two sides have no ${what} in common; the server offers ${offer.split(',').join(', ')}`,
-    cure: failures.machine.settings?.legacyAlgorithms === true ? 'Update the SSH server' : `Update the SSH server, or, for one such as lshd, set legacyAlgorithms for "${failures.machine.name}" in the configuration file`,
-  })],
-  [/^(?:Host key verification failed\.|No \S+ host key is known for .*|.*REMOTE HOST IDENTIFICATION HAS CHANGED.*)$/, ({ failures, pins, log }) => hostKeyMismatch(pins, log.facts.hostKey, failures)],
+  [/invalid characters|client sent invalid protocol identifier|Protocol major versions differ|Invalid SSH identification string/, otherProtocol],
+  [/^Unable to negotiate with .*: no matching (.*?) found\. Their offer: (.*)$/, nothingInCommon],
+  [/^(?:Host key verification failed\.|No \S+ host key is known for .*)$|REMOTE HOST IDENTIFICATION HAS CHANGED/, otherHostKey],
   [/^\S+: Permission denied \((.*)\)\.?$/, authenticationRefused],
   [/Too many authentication failures/, authenticationRefused],
 ]
@@ -111,7 +147,11 @@ function throughJump(failures: Failures, text: string): Error {
   const jump = failures.machine.settings?.proxyJump ?? 'the jump host'
   const report = { step: `going through ${jump}`, problem: text.split('\n').map((line) => line.trim()).filter((line) => line !== '').join('; ') }
   if (/Host key verification failed|host key is known|IDENTIFICATION HAS CHANGED/.test(text)) {
-    return failures.ofTrust({ ...report, code: 'host-key-mismatch', cure: `Put the jump host's key into known_hosts of the user we run as, or /etc/ssh/ssh_known_hosts` })
+    return failures.ofTrust({
+      ...report,
+      code: 'host-key-mismatch',
+      cure: `Put the jump host's key into known_hosts of the user we run as, or /etc/ssh/ssh_known_hosts`,
+    })
   }
   const code = /Permission denied/.test(text) ? 'authentication-refused'
     : /Could not resolve/.test(text) ? 'name-not-found'

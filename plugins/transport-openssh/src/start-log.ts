@@ -1,6 +1,6 @@
 /**
- * What `ssh -v` says while it connects, read for facts. The lines have been the same since OpenSSH 7; of those that are missing or new nothing depends but the quality
- * of a message.
+ * What `ssh -v` says while it connects, read for facts. The lines have been the same since OpenSSH 7; of those that are missing or new nothing
+ * depends but the quality of a message.
  */
 export type Stage = 'connecting' | 'greeting' | 'key exchange' | 'authentication' | 'done'
 
@@ -30,8 +30,9 @@ export class StartLog {
   /** Goes through another program, so that the stages have no more to do with the network. */
   proxied = false
   /**
-   * The shortest of the exchanges that cannot take less than a round trip: opening TCP (not through a proxy), the key exchange, asking for the authentication service.
-   * Any of them can take longer: the server computes, or waits with a small message until we have acknowledged the one before.
+   * The shortest of the exchanges that cannot take less than a round trip: opening TCP (not through a proxy), the key exchange, asking for the
+   * authentication service. Any of them can take longer: the server computes, or waits with a small message until we have acknowledged the one
+   * before.
    */
   roundTripMs: number | undefined
   /** Private keys offered so far. */

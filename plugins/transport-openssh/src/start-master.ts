@@ -1,7 +1,7 @@
 /**
- * Starts `ssh` as a control master. With `-f` it goes into the background once it is logged in and listens, and the process we started ends: status 0 is success.
- * What stays belongs to nobody: it has a session of its own, /dev/null for standard input and output, and for error output a pipe that we close; ssh closes all other
- * files itself. guix-daemon, which waits until the last holder of a build's log has closed it, is not kept waiting.
+ * Starts `ssh` as a control master. With `-f` it goes into the background once it is logged in and listens, and the process we started ends: status 0
+ * is success. What stays belongs to nobody: it has a session of its own, /dev/null for standard input and output, and for error output a pipe that we
+ * close; ssh closes all other files itself. guix-daemon, which waits until the last holder of a build's log has closed it, is not kept waiting.
  *
  * Node's own `spawn` and not execa, which takes 60 ms to import: as long as everything else here together when a master is there already.
  */

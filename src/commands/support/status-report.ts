@@ -42,6 +42,7 @@ function conditionJson({ condition }: MachineStatus) {
     timeDifferenceSeconds: condition?.timeDifferenceSeconds ?? null,
     roundTripSeconds: condition === undefined ? null : condition.roundTripMs / 1000,
     transport: condition?.transport ?? null,
+    compressionReason: condition?.compressionReason ?? null,
     rung: condition?.rung ?? null,
   }
 }

@@ -97,8 +97,8 @@ describe('a test report', () => {
 describe('a status report', () => {
   const condition = {
     kernel: 'Linux 6.1.0', architecture: 'x86_64', hostName: 'b1', normalizedLoad: 0.125, freeBytes: 5 * 1024 ** 3, timeDifferenceSeconds: -3,
-    transport: { cipher: 'aes128-gcm@openssh.com' }, roundTripMs: 1.25, rung: 'bridge',
-  } as const
+    transport: { cipher: 'aes128-gcm@openssh.com' }, roundTripMs: 1.25, compressionReason: 'measured' as const, rung: 'bridge' as const,
+  }
   const well: MachineStatus = { machine, freeSlots: 1, takenSlots: 1, condition }
   const away: MachineStatus = { machine, freeSlots: 2, takenSlots: 0, problem: { code: 'connection-refused', message: 'b1.example.org:22: connecting: refused' } }
 
@@ -127,11 +127,11 @@ describe('a status report', () => {
     expect(statusJson(report(well, away))).toEqual([
       {
         name: 'b1.example.org', port: 22, kernel: 'Linux 6.1.0', architecture: 'x86_64', hostName: 'b1', normalizedLoad: 0.125, freeBytes: 5368709120,
-        timeDifferenceSeconds: -3, roundTripSeconds: 0.00125, transport: { cipher: 'aes128-gcm@openssh.com' }, rung: 'bridge', freeSlots: 1, takenSlots: 1, error: null,
+        timeDifferenceSeconds: -3, roundTripSeconds: 0.00125, transport: { cipher: 'aes128-gcm@openssh.com' }, compressionReason: 'measured', rung: 'bridge', freeSlots: 1, takenSlots: 1, error: null,
       },
       {
         name: 'b1.example.org', port: 22, kernel: null, architecture: null, hostName: null, normalizedLoad: null, freeBytes: null, timeDifferenceSeconds: null,
-        roundTripSeconds: null, transport: null, rung: null, freeSlots: 2, takenSlots: 0,
+        roundTripSeconds: null, transport: null, compressionReason: null, rung: null, freeSlots: 2, takenSlots: 0,
         error: { code: 'connection-refused', message: 'b1.example.org:22: connecting: refused', cure: null },
       },
     ])

@@ -135,6 +135,7 @@ describe('mistakes in the configuration', () => {
     ['timeouts: { stall: 25h }', 'timeouts.stall', 'a time from 1ms to 24h, such as 500ms, 10s or 2m', '"25h"'],
     ['timeouts: { keepAliveMisses: 0 }', 'timeouts.keepAliveMisses', 'a whole number from 1 to 1000', '0'],
     ['machines: { b1: { proxyJump: "-oProxyCommand=x" } }', 'machines.b1.proxyJump', '[USER@]HOST[:PORT]', '"-oProxyCommand=x"'],
+    ['machines: { b1: { sshConfig: none } }', 'machines.b1.sshConfig', 'true, false or an absolute path', '"none"'],
     ['machines: { b1: { disabled: 1 } }', 'machines.b1.disabled', 'boolean', '1'],
   ])('%s', async (text, path, expected, seen) => {
     const { code, report } = await failure(text)
@@ -188,5 +189,10 @@ describe('settings of machines', () => {
   it.each(['gate', 'me@gate', 'gate:22', 'me@[2001:db8::1]:22', '192.0.2.1'])('may go through %s', async (jump) => {
     await write('offload.yaml', `machines: { b1: { proxyJump: "${jump}" } }`)
     expect((await load()).machineSettings('b1')).toEqual({ proxyJump: jump })
+  })
+
+  it.each([true, false, '/etc/ssh/offload_config'])('may have sshConfig: %s', async (sshConfig) => {
+    await write('offload.yaml', `machines: { b1: { sshConfig: ${sshConfig} } }`)
+    expect((await load()).machineSettings('b1')).toEqual({ sshConfig })
   })
 })

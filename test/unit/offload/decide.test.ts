@@ -50,6 +50,7 @@ class Scene {
       probe: async () => probe,
       pause: async () => undefined,
       history: { append: async () => undefined },
+      links: { learn: async () => undefined },
       ...changes,
     }
     return decide(request, limits, ports, this.controller.signal)

@@ -74,6 +74,7 @@ class Scene {
         this.pauses += 1
       },
       history: { append: async (entry) => void this.history.push(entry) },
+      links: { learn: async () => undefined },
       ...changes,
     }
     return offloadDerivation(this.task, this.chosen(first), 5, ports, (bytes) => void (this.log += Buffer.from(bytes).toString()), this.controller.signal)
