@@ -79,12 +79,14 @@ const logins = (sshd: Sshd): number => (sshd.log().match(/^Accepted publickey/gm
 
 /** Runs in a process of its own; `argv[2]` is what it takes to connect. */
 const user = `
-import { opensshTransport } from ${JSON.stringify(new URL('../../plugins/transport-openssh/dist/openssh-transport.js', import.meta.url).href)}
-import { errorFactory } from ${JSON.stringify(new URL('../../dist/errors/error-factory.js', import.meta.url).href)}
+import contribute from ${JSON.stringify(new URL('../../plugins/transport-openssh/dist/contribute.js', import.meta.url).href)}
 const { machine, timeouts, homeDirectory, folder } = JSON.parse(process.argv[2])
 const quiet = () => undefined
-const host = { errors: errorFactory, log: { debug: quiet, info: quiet, warn: quiet }, options: { folder } }
-const connection = await opensshTransport(host).connect(machine, { signal: new AbortController().signal, homeDirectory, timeouts })
+const errors = new Proxy({}, { get: (_target, kind) => (kind === 'is' ? () => false : (report) => Object.assign(new Error(report.problem), { fault: kind, report })) })
+let make
+await contribute({ registrar: { transport: (_name, factory) => (make = factory) } })
+const host = { errors, log: { debug: quiet, info: quiet, warn: quiet }, options: { folder } }
+const connection = await (await make(host)).connect(machine, { signal: new AbortController().signal, homeDirectory, timeouts })
 const command = await connection.exec(['echo', 'done'], { signal: new AbortController().signal })
 command.stdout.pipe(process.stdout)
 command.stderr.resume()
