@@ -11,17 +11,18 @@ export interface Attempt {
   readonly pins: readonly HostKey[]
   readonly privateKey: PrivateKey
   readonly progress: LoginProgress
-  readonly hello: ServerHello
+  /** What the server says to others; it may take a moment longer than lsh's own attempt. */
+  hello(): Promise<ServerHello>
 }
 
 /** Why lsh ended before it was logged in. @param findHostKey - Asks which host key the machine shows */
 export async function loginFailure(attempt: Attempt, findHostKey: () => Promise<Buffer | undefined>): Promise<OffloadFailure> {
-  const { failures, progress, hello, pins, privateKey } = attempt
+  const { failures, progress, pins, privateKey } = attempt
   switch (progress.trouble) {
     case 'host key':
       return hostKeyMismatch(pins, await findHostKey(), failures)
     case 'no common algorithm':
-      return noCommonAlgorithm(failures, hello, progress.remark)
+      return noCommonAlgorithm(failures, await attempt.hello(), progress.remark)
     case 'login refused':
       return refused(failures, privateKey)
     case 'private key':
@@ -33,7 +34,7 @@ export async function loginFailure(attempt: Attempt, findHostKey: () => Promise<
         cure: 'Make a new one with `ssh-keygen -t rsa -N \'\'`',
       })
     case undefined:
-      return progress.stage === 'connecting' ? beforeGreeting(failures, hello, progress) : failures.connectionLost(stepOf(progress), progress.remark)
+      return progress.stage === 'connecting' ? beforeGreeting(failures, await attempt.hello(), progress) : failures.connectionLost(stepOf(progress), progress.remark)
   }
 }
 

@@ -43,6 +43,9 @@ async function connect(host: PluginHost, machine: BuildMachine, context: Connect
   }
 }
 
+/** How long a failed attempt waits for what the server says to a second connection. */
+const helloMs = 1000
+
 interface Ingredients {
   readonly host: PluginHost
   readonly failures: Failures
@@ -79,7 +82,7 @@ async function open(ingredients: Ingredients, { signal, timeouts }: ConnectConte
         messages: 'verbose',
       },
       folder,
-      attempt: () => ({ failures, pins, privateKey, progress, hello: listener.hello }),
+      attempt: () => ({ failures, pins, privateKey, progress, hello: () => listener.hello(helloMs) }),
       handshakeMs: timeouts.handshakeMs,
       signal,
     })

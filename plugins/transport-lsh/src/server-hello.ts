@@ -29,11 +29,21 @@ export class HelloListener {
     socket.write('SSH-2.0-guix-offload\r\n')
     socket.on('data', (chunk: Buffer) => {
       this.received = Buffer.concat([this.received, chunk])
-      if (this.received.length > helloLimit || this.hello.algorithms !== undefined) this.stop()
+      if (this.received.length > helloLimit || parseServerHello(this.received).algorithms !== undefined) this.stop()
     })
   }
 
-  get hello(): ServerHello {
+  /** All that came, when the server is done or so many milliseconds have passed. */
+  async hello(withinMs: number): Promise<ServerHello> {
+    if (!this.socket.closed) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, withinMs)
+        this.socket.once('close', () => {
+          clearTimeout(timer)
+          resolve()
+        })
+      })
+    }
     return parseServerHello(this.received)
   }
 
