@@ -26,9 +26,14 @@ function removeScripts(folder) {
   }
 }
 
-async function bundle(folder, entryPoints) {
+/** Each group shares chunks within itself alone. */
+async function bundle(folder, ...groups) {
+  removeScripts(join(root, folder, 'dist'))
+  for (const entryPoints of groups) await buildGroup(folder, entryPoints)
+}
+
+async function buildGroup(folder, entryPoints) {
   const outdir = join(root, folder, 'dist')
-  removeScripts(outdir)
   await build({
     absWorkingDir: join(root, folder),
     entryPoints,
@@ -50,5 +55,5 @@ async function bundle(folder, entryPoints) {
   })
 }
 
-await bundle('.', [...commands, 'src/plugin-api/index.ts', 'src/plugin-host/complete-environment.ts', 'src/plugin-host/user-plugins.ts'])
+await bundle('.', [...commands, 'src/plugin-api/index.ts', 'src/plugin-host/complete-environment.ts', 'src/plugin-host/user-plugins.ts'], ['src/plugin-api/testing/index.ts'])
 for (const plugin of plugins) await bundle(plugin, ['src/contribute.ts'])

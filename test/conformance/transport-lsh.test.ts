@@ -1,11 +1,11 @@
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { transportConformance } from 'guix-offload/plugin-api/testing'
 import { lshTransport } from '../../plugins/transport-lsh/src/lsh-transport.js'
 import { startLshd } from '../support/lshd.js'
 import { buildMachine, pluginHost } from '../support/plugin-host.js'
 import { generateKey } from '../support/sshd.js'
-import { transportConformance } from './transport-suite.js'
 
 transportConformance('lsh', async () => {
   const lshd = await startLshd()
@@ -22,9 +22,7 @@ transportConformance('lsh', async () => {
     machine: buildMachine({ port: lshd.port, user: lshd.user, hostKey: `${lshd.hostKey}\n`, privateKey: lshd.privateKey }),
     homeDirectory: folder,
     sharedFolder: shared,
-    keys,
-    otherHostKey: await generateKey(join(folder, 'other_host'), 'rsa'),
-    usualKey: join('.ssh', 'id_rsa'),
+    ssh: { keys, otherHostKey: await generateKey(join(folder, 'other_host'), 'rsa'), usualKey: join('.ssh', 'id_rsa') },
     // lshd sends SIGHUP to what runs on a channel that is closed.
     signals: true,
     namesSignals: true,
