@@ -78,7 +78,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '^(plugins/[^/]+/)?dist/' },
+    exclude: { path: ['^dist/', '^plugins/[^/]+/dist/'] },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: `${__dirname}/../test/tsconfig.json` },
     combinedDependencies: true,
