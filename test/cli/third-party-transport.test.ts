@@ -14,12 +14,22 @@ let plugin: string
 
 const run = (program: string, ...parameters: string[]): string => execFileSync(program, parameters, { cwd: plugin, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
 
+/** The sources that the guide for authors shows, to be compiled with the rest. */
+function writeGuide(folder: string): void {
+  const sources = [...readFileSync(join(checkout, 'plugins/README.md'), 'utf8').matchAll(/^```ts\n\/\/ (\S+)\n(.*?)^```$/gms)]
+  expect(sources.map(([, path]) => path)).toEqual(['src/contribute.ts', 'src/podman-transport.ts', 'test/conformance.test.ts'])
+  for (const part of ['src', 'test']) mkdirSync(join(folder, part), { recursive: true })
+  for (const [, path = '', text = ''] of sources) writeFileSync(join(folder, path), text)
+  writeFileSync(join(folder, 'test/container.d.ts'), 'export declare function startContainer(folder: string): Promise<{ name: string, signal(name: NodeJS.Signals): Promise<void>, remove(): Promise<void> }>\n')
+}
+
 beforeAll(() => {
   home = mkdtempSync(join(tmpdir(), 'third-party-'))
   plugin = join(home, 'transport-local')
   cpSync(join(checkout, 'test/fixtures/plugins/transport-local'), plugin, { recursive: true })
   const tools = ['typescript', 'vitest', '@types/node'].map((name) => `${name}@${devDependencies[name] ?? ''}`)
   run('npm', 'install', '--save-dev', '--no-audit', '--no-fund', '--ignore-scripts', '--prefer-offline', inject('tarball'), ...tools)
+  writeGuide(join(plugin, 'guide'))
   run('npm', 'run', '--silent', 'build')
 }, 120_000)
 afterAll(() => rmSync(home, { recursive: true, force: true }))
