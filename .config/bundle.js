@@ -17,7 +17,7 @@ const otherPackagesOutside = {
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const commands = readdirSync(join(root, 'src/commands'), { withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => `src/commands/${entry.name}`)
-const plugins = readdirSync(join(root, 'plugins')).map((name) => join('plugins', name))
+const plugins = readdirSync(join(root, 'plugins'), { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => join('plugins', entry.name))
 
 /** Chunks are named by their contents: those of earlier builds would pile up. */
 function removeScripts(folder) {
