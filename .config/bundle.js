@@ -17,7 +17,7 @@ const otherPackagesOutside = {
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const commands = readdirSync(join(root, 'src/commands'), { withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => `src/commands/${entry.name}`)
-const plugins = readdirSync(join(root, 'plugins')).map((name) => join('plugins', name))
+const plugins = readdirSync(join(root, 'plugins'), { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => join('plugins', entry.name))
 
 /** Chunks are named by their contents: those of earlier builds would pile up. */
 function removeScripts(folder) {
@@ -26,9 +26,14 @@ function removeScripts(folder) {
   }
 }
 
-async function bundle(folder, entryPoints) {
+/** Each group shares chunks within itself alone. */
+async function bundle(folder, ...groups) {
+  removeScripts(join(root, folder, 'dist'))
+  for (const entryPoints of groups) await buildGroup(folder, entryPoints)
+}
+
+async function buildGroup(folder, entryPoints) {
   const outdir = join(root, folder, 'dist')
-  removeScripts(outdir)
   await build({
     absWorkingDir: join(root, folder),
     entryPoints,
@@ -50,5 +55,5 @@ async function bundle(folder, entryPoints) {
   })
 }
 
-await bundle('.', [...commands, 'src/plugin-api/index.ts', 'src/plugin-host/complete-environment.ts', 'src/plugin-host/user-plugins.ts'])
+await bundle('.', [...commands, 'src/plugin-api/index.ts', 'src/plugin-host/complete-environment.ts', 'src/plugin-host/user-plugins.ts'], ['src/plugin-api/testing/index.ts'])
 for (const plugin of plugins) await bundle(plugin, ['src/contribute.ts'])

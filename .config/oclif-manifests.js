@@ -10,7 +10,7 @@ import { settings } from '@oclif/core/settings'
 settings.enableAutoTranspile = false
 const root = fileURLToPath(new URL('..', import.meta.url))
 const plugins = join(root, 'plugins')
-const packages = [root, ...readdirSync(plugins).map((name) => join(plugins, name))]
+const packages = [root, ...readdirSync(plugins, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => join(plugins, entry.name))]
 
 for (const folder of packages) {
   const file = join(folder, 'oclif.manifest.json')

@@ -2,7 +2,9 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const alias = { 'guix-offload/plugin-api': fileURLToPath(new URL('../src/plugin-api/index.ts', import.meta.url)) }
+const source = (path: string): string => fileURLToPath(new URL(`../src/${path}`, import.meta.url))
+// The longer name first: the other is its beginning.
+const alias = { 'guix-offload/plugin-api/testing': source('plugin-api/testing/index.ts'), 'guix-offload/plugin-api': source('plugin-api/index.ts') }
 
 /**
  * `unit` and `golden` run in seconds and touch nothing outside a temporary folder; `testbed`, `cli`, `conformance` and `integration`

@@ -3,12 +3,12 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { transportConformance } from 'guix-offload/plugin-api/testing'
 import { ssh2Transport } from '../../plugins/transport-ssh2/src/ssh2-transport.js'
 import type { BuildMachine, OffloadFailure } from '../../src/plugin-api/index.js'
 import { startLshd } from '../support/lshd.js'
 import { buildMachine, pluginHost } from '../support/plugin-host.js'
 import { generateKey } from '../support/sshd.js'
-import { transportConformance } from './transport-suite.js'
 
 transportConformance('ssh2 with lshd', async () => {
   const lshd = await startLshd()
@@ -25,8 +25,7 @@ transportConformance('ssh2 with lshd', async () => {
     machine: buildMachine({ port: lshd.port, user: lshd.user, hostKey: lshd.hostKey, privateKey: lshd.privateKey, settings: { legacyAlgorithms: true } }),
     homeDirectory: folder,
     sharedFolder: shared,
-    keys,
-    otherHostKey: await generateKey(join(folder, 'other_host'), 'rsa'),
+    ssh: { keys, otherHostKey: await generateKey(join(folder, 'other_host'), 'rsa') },
     // lshd ends the shell it has started and not what that runs, which is another process.
     signals: false,
     namesSignals: true,

@@ -5,12 +5,12 @@ import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { transportConformance } from 'guix-offload/plugin-api/testing'
 import { lshTransport } from '../../plugins/transport-lsh/src/lsh-transport.js'
 import type { BuildMachine, Connection, OffloadFailure } from '../../src/plugin-api/index.js'
 import { generateLshKey, startLshd, type Lshd } from '../support/lshd.js'
 import { buildMachine, pluginHost } from '../support/plugin-host.js'
 import { generateKey, startSshd } from '../support/sshd.js'
-import { transportConformance } from './transport-suite.js'
 
 transportConformance('lsh', async () => {
   const lshd = await startLshd()
@@ -27,9 +27,7 @@ transportConformance('lsh', async () => {
     machine: buildMachine({ port: lshd.port, user: lshd.user, hostKey: `${lshd.hostKey}\n`, privateKey: lshd.privateKey }),
     homeDirectory: folder,
     sharedFolder: shared,
-    keys,
-    otherHostKey: await generateKey(join(folder, 'other_host'), 'rsa'),
-    usualKey: join('.ssh', 'id_rsa'),
+    ssh: { keys, otherHostKey: await generateKey(join(folder, 'other_host'), 'rsa'), usualKey: join('.ssh', 'id_rsa') },
     // lshd sends SIGHUP to what runs on a channel that is closed.
     signals: true,
     namesSignals: true,

@@ -1,10 +1,10 @@
 import { mkdtemp, mkdir, rm, writeFile, chmod } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { transportConformance } from 'guix-offload/plugin-api/testing'
 import { ssh2Transport } from '../../plugins/transport-ssh2/src/ssh2-transport.js'
 import { buildMachine, pluginHost } from '../support/plugin-host.js'
 import { generateKey, startSshd } from '../support/sshd.js'
-import { transportConformance } from './transport-suite.js'
 
 transportConformance('ssh2', async () => {
   const sshd = await startSshd({ hostKeys: ['ed25519', 'ecdsa'], config: ['MaxSessions 20'] })
@@ -21,8 +21,7 @@ transportConformance('ssh2', async () => {
     machine: buildMachine({ port: sshd.port, user: sshd.user, hostKey: `${sshd.hostKeys.ed25519 ?? ''}\n`, privateKey: sshd.privateKey }),
     homeDirectory: folder,
     sharedFolder: shared,
-    keys,
-    otherHostKey: await generateKey(join(folder, 'other_host')),
+    ssh: { keys, otherHostKey: await generateKey(join(folder, 'other_host')) },
     signals: true,
     namesSignals: true,
     breakConnections: () => sshd.signalSessions('SIGKILL'),

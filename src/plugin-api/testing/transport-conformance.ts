@@ -1,6 +1,6 @@
 /**
- * What every transport must do, run against a real server. Third parties run it too: give `transportConformance` a name and a way to make a subject.
- * A subject is one machine that can be reached, and the means to spoil it. The server runs on this computer, so that its side can be looked at.
+ * What every transport must do, run against a real server on this computer, whose side is looked at as well: processes by their number, sockets by their path.
+ * One suite in one file, since it is read as a list of what a transport promises.
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -12,48 +12,27 @@ import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { BuildMachine, ConnectContext, Connection, ConnectTimeouts, OffloadFailure, RemoteProcess, Transport } from '../../src/plugin-api/index.js'
-
-export interface TransportSubject {
-  readonly transport: Transport
-  /** Can be reached with the key it names. */
-  readonly machine: BuildMachine
-  /** Has no keys in `.ssh/`. */
-  readonly homeDirectory: string
-  /** Both sides can make and reach sockets here. */
-  readonly sharedFolder: string
-  /** Paths of private keys that will not do. */
-  readonly keys: { readonly unknown: string, readonly encrypted: string, readonly garbled: string, readonly missing: string }
-  /** The host key of someone else. */
-  readonly otherHostKey: string
-  /** Whether an aborted command that neither reads nor writes is ended too. */
-  readonly signals: boolean
-  /** Whether it learns which signal ended a command; if not, the end is unknown. */
-  readonly namesSignals: boolean
-  /** The shortest silence it can notice, where that is longer than a second. */
-  readonly keepAlive?: Pick<ConnectTimeouts, 'keepAliveMs' | 'keepAliveMisses'>
-  /** What it looks for in the home folder when the machine names no private key; `.ssh/id_ed25519` unless said otherwise. */
-  readonly usualKey?: string
-  /** Ends the server's side of all connections, as a crash would. */
-  breakConnections(): Promise<void>
-  /** The server's side of all connections takes and sends nothing any more. */
-  silenceConnections(): Promise<void>
-  stop(): Promise<void>
-}
-
-/** What a transport, or the server at its other end, may lack. Tests of what is lacking are left out, but for one that it is really absent. */
-export interface TransportCapabilities {
-  /** Streams to Unix sockets on the machine. */
-  readonly sockets: boolean
-}
+import type { BuildMachine, ConnectContext, Connection, ConnectTimeouts, OffloadFailure, RemoteProcess } from '../index.js'
+import type { TransportCapabilities, TransportSubject } from './transport-subject.js'
 
 const mebibyte = 1024 * 1024
 const usual: ConnectTimeouts = { connectMs: 5000, handshakeMs: 10_000, keepAliveMs: 15_000, keepAliveMisses: 4 }
 const never = new AbortController().signal
 
-export function transportConformance(name: string, makeSubject: () => Promise<TransportSubject>, capabilities: TransportCapabilities = { sockets: true }): void {
+/**
+ * Registers the suite with vitest; call it at the top of a test file. Some tests take seconds: a `testTimeout` of 60,000 ms does.
+ * @param name as it stands in the report
+ * @param makeSubject called once, before the first test
+ * @param capabilities what is said to be lacking; the rest is expected
+ */
+export function transportConformance(name: string, makeSubject: () => Promise<TransportSubject>, capabilities: Partial<TransportCapabilities> = {}): void {
+  const { sockets, ssh } = { sockets: true, ssh: true, ...capabilities }
   describe(`transport ${name}`, () => {
     let subject: TransportSubject
+    const sshParts = (): NonNullable<TransportSubject['ssh']> => {
+      if (subject.ssh === undefined) throw new Error('the subject must have `ssh` unless the capability is absent')
+      return subject.ssh
+    }
     const open = new Set<Connection>()
 
     beforeAll(async () => {
@@ -232,10 +211,10 @@ export function transportConformance(name: string, makeSubject: () => Promise<Tr
     })
 
     it('has sockets where it says so, and not even a member for them elsewhere', async () => {
-      expect('openSocket' in await connect()).toBe(capabilities.sockets)
+      expect('openSocket' in await connect()).toBe(sockets)
     })
 
-    describe.runIf(capabilities.sockets)('sockets', () => {
+    if (sockets) describe('sockets', () => {
       let server: Server
       let path: string
       const accepted: Socket[] = []
@@ -366,6 +345,11 @@ export function transportConformance(name: string, makeSubject: () => Promise<Tr
         expect(Object.keys(connection.details)).not.toEqual([])
       })
 
+      it('is not opened when aborted before', async () => {
+        const reason = new Error('too late')
+        await expect(attempt({}, {}, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+      })
+
       it('closes twice without complaint, ends its channels, and takes no new ones', async () => {
         const connection = await connect()
         const process = await connection.exec(['cat'], { signal: never })
@@ -416,9 +400,9 @@ export function transportConformance(name: string, makeSubject: () => Promise<Tr
       })
     })
 
-    describe('refuses', () => {
+    if (ssh) describe('refuses', () => {
       it('another host key', async () => {
-        const failure = await refusal({ hostKey: subject.otherHostKey })
+        const failure = await refusal({ hostKey: sshParts().otherHostKey })
         expect(failure.code).toBe('host-key-mismatch')
         expect(failure.message.match(/SHA256:[A-Za-z0-9+/]{43}/g)).toHaveLength(2)
       })
@@ -437,28 +421,28 @@ export function transportConformance(name: string, makeSubject: () => Promise<Tr
       })
 
       it('to log in with a key the machine does not know, naming it', async () => {
-        const failure = await refusal({ privateKey: subject.keys.unknown })
+        const failure = await refusal({ privateKey: sshParts().keys.unknown })
         expect(failure.code).toBe('authentication-refused')
-        expect(failure.message).toContain(subject.keys.unknown)
+        expect(failure.message).toContain(sshParts().keys.unknown)
       })
 
       it.each([['encrypted', 'private-key-encrypted'], ['garbled', 'private-key-invalid'], ['missing', 'private-key-missing']] as const)(
         'a private key that is %s',
         async (kind, code) => {
-          const failure = await refusal({ privateKey: subject.keys[kind] })
+          const failure = await refusal({ privateKey: sshParts().keys[kind] })
           expect(failure).toMatchObject({ code, fault: 'configuration', retry: 'other-machine' })
-          expect(failure.message).toContain(subject.keys[kind])
+          expect(failure.message).toContain(sshParts().keys[kind])
         },
       )
 
       it('to guess when there is no private key at all', async () => {
         const failure = await refusal({ privateKey: undefined })
         expect(failure.code).toBe('private-key-missing')
-        expect(failure.message).toContain(join(subject.homeDirectory, subject.usualKey ?? join('.ssh', 'id_ed25519')))
+        expect(failure.message).toContain(join(subject.homeDirectory, sshParts().usualKey ?? join('.ssh', 'id_ed25519')))
       })
     })
 
-    describe('in trouble', () => {
+    if (ssh) describe('in trouble', () => {
       it('says that a name cannot be resolved', async () => {
         const failure = await refusal({ name: 'no-such-machine.invalid' })
         expect(failure.code).toBe('name-not-found')
@@ -502,7 +486,6 @@ export function transportConformance(name: string, makeSubject: () => Promise<Tr
         const attempted = attempt({ name: '127.0.0.1', port: address.port }, {}, { signal: controller.signal })
         setTimeout(() => controller.abort(reason), 100)
         await expect(attempted).rejects.toBe(reason)
-        await expect(attempt({}, {}, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
         hole.close()
       })
     })

@@ -1,0 +1,4 @@
+/** For tests of plugins; needs vitest, which the plugin's own package brings. The program itself never loads it. */
+export { testingHost } from './testing-host.js'
+export { transportConformance } from './transport-conformance.js'
+export type { SshSubject, TransportCapabilities, TransportSubject } from './transport-subject.js'

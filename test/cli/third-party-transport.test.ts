@@ -1,0 +1,61 @@
+/** A transport by somebody who has nothing but the packed package: compiled with its test, tested with the conformance suite, and used by the program. */
+import { execFileSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { runCli } from './run-cli.js'
+
+const checkout = fileURLToPath(new URL('../..', import.meta.url))
+const { devDependencies } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8')) as { devDependencies: Record<string, string> }
+let home: string
+let plugin: string
+
+const run = (program: string, ...parameters: string[]): string => execFileSync(program, parameters, { cwd: plugin, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+
+/** The sources that the guide for authors shows, to be compiled with the rest. */
+function writeGuide(folder: string): void {
+  const sources = [...readFileSync(join(checkout, 'plugins/README.md'), 'utf8').matchAll(/^```ts\n\/\/ (\S+)\n(.*?)^```$/gms)]
+  expect(sources.map(([, path]) => path)).toEqual(['src/contribute.ts', 'src/podman-transport.ts', 'test/conformance.test.ts'])
+  for (const part of ['src', 'test']) mkdirSync(join(folder, part), { recursive: true })
+  for (const [, path = '', text = ''] of sources) writeFileSync(join(folder, path), text)
+  writeFileSync(join(folder, 'test/container.d.ts'), 'export declare function startContainer(folder: string): Promise<{ name: string, signal(name: NodeJS.Signals): Promise<void>, remove(): Promise<void> }>\n')
+}
+
+beforeAll(() => {
+  home = mkdtempSync(join(tmpdir(), 'third-party-'))
+  plugin = join(home, 'transport-local')
+  cpSync(join(checkout, 'test/fixtures/plugins/transport-local'), plugin, { recursive: true })
+  const tools = ['typescript', 'vitest', '@types/node'].map((name) => `${name}@${devDependencies[name] ?? ''}`)
+  run('npm', 'install', '--save-dev', '--no-audit', '--no-fund', '--ignore-scripts', '--prefer-offline', inject('tarball'), ...tools)
+  writeGuide(join(plugin, 'guide'))
+  run('npm', 'run', '--silent', 'build')
+}, 120_000)
+afterAll(() => rmSync(home, { recursive: true, force: true }))
+
+describe('a transport by somebody else', () => {
+  it('passes the conformance suite of the packed package', () => {
+    const report = join(home, 'report.json')
+    run('npx', 'vitest', 'run', '--reporter=json', `--outputFile=${report}`)
+    const { numTotalTests, numPassedTests, testResults } = JSON.parse(readFileSync(report, 'utf8')) as { numTotalTests: number; numPassedTests: number; testResults: { assertionResults: { fullName: string }[] }[] }
+    expect(numPassedTests).toBe(numTotalTests)
+    const names = testResults.flatMap(({ assertionResults }) => assertionResults.map(({ fullName }) => fullName))
+    expect(names).toContain('transport local aborted channels leave no command behind that writes')
+    expect(names).toContain('transport local sockets hold the machine back when we do not read')
+    expect(names.filter((name) => name.includes('refuses another host key'))).toEqual([])
+  })
+
+  it('is what the program uses when the configuration says so', async () => {
+    const data = join(home, '.local/share/guix-offload')
+    mkdirSync(data, { recursive: true })
+    writeFileSync(join(data, 'package.json'), JSON.stringify({ oclif: { schema: 1, plugins: [{ name: 'guix-offload-transport-local', root: plugin, type: 'link' }] } }))
+    const machines = join(home, 'machines.scm')
+    writeFileSync(machines, '(list (build-machine (name "here") (systems (list "x86_64-linux")) (user "me") (host-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl")))')
+    const config = join(home, 'offload.yaml')
+    writeFileSync(config, 'transport: local\n')
+    const { stdout } = await runCli(['test', '--json', machines], { program: join(plugin, 'node_modules/.bin/guix-offload'), environment: { HOME: home, GUIX_OFFLOAD_CONFIG: config } })
+    // No name server knows `here`: nothing else could have reached it.
+    expect(JSON.parse(stdout)).toMatchObject([{ name: 'here', steps: expect.arrayContaining([expect.objectContaining({ step: 'reach', outcome: 'ok' })]) as unknown }])
+  })
+})
