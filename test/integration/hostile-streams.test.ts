@@ -34,6 +34,8 @@ beforeAll(async () => {
   await farm.builder('honest').writeFile('/usr/local/sbin/slow-keys', '#!/bin/sh\nsleep 0.7\ncat /root/.ssh/authorized_keys\n', 0o755)
   await farm.master.writeFile('/etc/guix/offload.yaml', 'timeouts: { stall: 2s, handshake: 5s }\n', 0o644, farm.master.daemonUser)
   liar = await LyingDaemon.start(farm.builder('liar'))
+  // What every build needs is in the store from here on.
+  await instantiate(farm.master, [spec(currentSystem)])
   own = await signerOf(farm.builder('liar'))
 })
 afterAll(async () => {
@@ -48,8 +50,8 @@ beforeEach(() => {
 const spec = (system: string, more: Partial<DerivationSpec> = {}): DerivationSpec =>
   ({ name: `item-${++built}`, system, script: 'mkdir $out; echo honest > $out/file', uniqueness: `${process.pid}-${built}`, ...more })
 
-/** Everything in the master's store but the locks that its daemon leaves behind after a failure. */
-const storeNames = async () => (await farm.master.sh('ls -A /gnu/store /gnu/store/.links | sort')).split('\n').filter((name) => !name.endsWith('.lock'))
+/** Everything in the master's store but what a client puts there, and the locks that its daemon leaves behind after a failure. */
+const storeNames = async () => (await farm.master.sh('ls -A /gnu/store /gnu/store/.links | sort')).split('\n').filter((name) => !/-item-\d+(-z)?\.(lock|drv)$/.test(name))
 
 /** What must not be there, whatever a machine sends. */
 const outsideOfStore = () => farm.master.sh(`find / -xdev -name '*${canary}*' -not -path '/proc/*' 2>/dev/null; find /tmp /gnu /etc /root -name '*${canary}*' 2>/dev/null; true`)
@@ -69,7 +71,6 @@ interface Refused {
 /** Has something built by the liar alone, and sees to it that nothing came of it. */
 async function refused(lie: (asked: ExportAsked) => Promise<void>, more: Partial<DerivationSpec> = {}): Promise<Refused> {
   const wanted = spec(strangeSystem, more)
-  await instantiate(farm.master, [wanted])
   const before = await storeNames()
   liar.lies = { export: lie }
   const { drv, outputs, log, failure, built: valid } = await buildDerivation(farm.master, wanted)
@@ -269,7 +270,6 @@ describe('a machine that lies about its outputs', () => {
 describe('a machine that lies before the build', () => {
   const conversation = async (given: LyingDaemon['lies']) => {
     const wanted = spec(strangeSystem)
-    await instantiate(farm.master, [wanted])
     const before = await storeNames()
     liar.lies = given
     const { log, failure, drv } = await buildDerivation(farm.master, wanted)
