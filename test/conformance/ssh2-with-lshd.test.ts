@@ -29,6 +29,8 @@ transportConformance('ssh2 with lshd', async () => {
     // lshd ends the shell it has started and not what that runs, which is another process.
     signals: false,
     namesSignals: true,
+    // lshd takes 10 kB at a time.
+    bulkMebibytes: 16,
     breakConnections: () => lshd.restart(),
     silenceConnections: async () => lshd.signal('SIGSTOP'),
     async stop() {

@@ -17,6 +17,8 @@ export interface TransportSubject {
   readonly signals: boolean
   /** Whether it learns which signal ended a command; if not, `exit` of the process must be rejected with `exit-unknown`. */
   readonly namesSignals: boolean
+  /** MiB that a command is sent and sends back; 100 unless the server's own windows make that take minutes. */
+  readonly bulkMebibytes?: number
   /** The shortest silence it can notice, where that is longer than three times 300 ms. */
   readonly keepAlive?: Pick<ConnectTimeouts, 'keepAliveMs' | 'keepAliveMisses'>
   /** Must be there unless the capability `ssh` is said to be lacking. */
