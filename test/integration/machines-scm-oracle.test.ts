@@ -10,7 +10,7 @@ import { worldOf } from '../unit/scheme/run.js'
 import { guixRoot, inGuix, whyNoGuile } from '../support/guix-overlay.js'
 
 const VERSION = '1.5.0'
-const missing = await whyNoGuile(VERSION)
+const missing = await whyNoGuile()
 if (missing !== undefined) {
   if (process.env.CI !== undefined) throw new Error(`machines-scm-oracle: ${missing}`)
   console.warn(`machines-scm-oracle skipped: ${missing}`)
@@ -65,7 +65,7 @@ describe.skipIf(missing !== undefined)('machine files mean to us what they mean 
   const verdicts = new Map<string, Verdict>()
   beforeAll(async () => {
     const root = await guixRoot(VERSION)
-    const output = await inGuix(root ?? '', folder, ['guix', 'repl', '-q', '--', join(folder, 'oracle.guile'), ...files.map((name) => join(folder, name))])
+    const output = await inGuix(root, folder, ['guix', 'repl', '-q', '--', join(folder, 'oracle.guile'), ...files.map((name) => join(folder, name))])
     const lines = output.split('\n').filter((line) => line.startsWith('@@'))
     expect(lines).toHaveLength(files.length)
     for (const [at, line] of lines.entries()) {

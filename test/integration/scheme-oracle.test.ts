@@ -8,7 +8,7 @@ import { evaluate } from '../support/scheme-expressions.js'
 
 const VERSION = '1.5.0'
 const PROGRAMS = 1500
-const missing = await whyNoGuile(VERSION)
+const missing = await whyNoGuile()
 if (missing !== undefined) {
   if (process.env.CI !== undefined) throw new Error(`scheme-oracle: ${missing}`)
   console.warn(`scheme-oracle skipped: ${missing}`)

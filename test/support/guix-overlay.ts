@@ -1,21 +1,19 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
-import { homedir, tmpdir } from 'node:os'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
+import { ensureHostTools, whyUnavailable } from '../testbed/host-tools.js'
+import type { GuixVersion } from '../testbed/root-recipe.js'
+import { rootFileSystem } from '../testbed/roots.js'
 
-/** The test bed's unpacked root with that Guix; undefined if the bed has not built it. */
-export async function guixRoot(version: string): Promise<string | undefined> {
-  const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'guix-offload', 'testbed')
-  const names = await readdir(cache).catch((): string[] => [])
-  const found = names.find((name) => name.startsWith(`root-${version}-`) && !/\.(?:lock|new)$/.test(name))
-  return found === undefined ? undefined : join(cache, found)
+/** The test bed's unpacked root with that Guix, built if it is not there yet. */
+export async function guixRoot(version: GuixVersion): Promise<string> {
+  await ensureHostTools()
+  return rootFileSystem(version)
 }
 
 /** Why the tests that need real Guile cannot run here; undefined if they can. */
-export async function whyNoGuile(version: string): Promise<string | undefined> {
-  if (process.getuid?.() !== 0) return 'not root'
-  return (await guixRoot(version)) === undefined ? `the test bed has no Guix ${version} yet` : undefined
-}
+export const whyNoGuile = whyUnavailable
 
 const SCRIPT = `
 set -eu
