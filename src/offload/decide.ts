@@ -1,4 +1,5 @@
 import { machineId } from '../machines/machine-id.js'
+import { matchMachines } from '../machines/match-machines.js'
 import type { BuildMachine, BuildRequest, Warning } from '../plugin-api/index.js'
 import type { Consumer } from '../protocol/consumer.js'
 import { answerWithout, type AnswerPolicy } from '../scheduling/answer.js'
@@ -36,9 +37,9 @@ export async function decide(request: BuildRequest, limits: BuildLimits, ports: 
   const started = ports.monotonic()
   const { machines, warnings } = await ports.machines(signal)
   for (const warning of warnings) ports.log.warn(warning.message)
-  // Needed after an accept alone; loaded while the machines are asked.
   const selecting = ports.select(request, machines, new Set(), signal)
-  const loading = import('./offload-derivation.js')
+  // Needed after an accept alone: loaded while machines are asked, and not at all where there is none to ask.
+  const loading = matchMachines(machines, request).suited.length > 0 ? import('./offload-derivation.js') : undefined
   const selection = await selecting
   if (selection.kind !== 'chosen') {
     tellRejections(selection, ports)
@@ -56,7 +57,7 @@ export async function decide(request: BuildRequest, limits: BuildLimits, ports: 
     async offload(inputs, outputs) {
       cleanUpAfterOthers(ports)
       const task = { request, inputs, outputs, ...limits }
-      const { offloadDerivation } = await loading
+      const { offloadDerivation } = await (loading ?? import('./offload-derivation.js'))
       return offloadDerivation(task, selection, selectMilliseconds, { ...ports, reselect }, ports.buildLog, signal)
     },
     abandon: () => selection.release(),
