@@ -1,20 +1,16 @@
 import { readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import type { BuildMachine, MachineList, OffloadFailure, SchemeDatum } from '../../src/plugin-api/index.js'
 import { errorFactory } from '../../src/errors/error-factory.js'
 import { schemeToolkit } from '../../src/scheme/toolkit.js'
 import { createSource } from '../../plugins/machines-scm/src/source.js'
 import { contextFor, fixture, hostFor } from '../unit/machines-scm/host.js'
 import { worldOf } from '../unit/scheme/run.js'
-import { guixRoot, inGuix, whyNoGuile } from '../support/guix-overlay.js'
+import { guixRoot, inGuix } from '../support/guix-overlay.js'
+import { describeOnBed } from '../testbed/describe-on-bed.js'
 
 const VERSION = '1.5.0'
-const missing = await whyNoGuile()
-if (missing !== undefined) {
-  if (process.env.CI !== undefined) throw new Error(`machines-scm-oracle: ${missing}`)
-  console.warn(`machines-scm-oracle skipped: ${missing}`)
-}
 
 const folder = dirname(fixture('x'))
 const files = (await readdir(folder)).filter((name) => name.endsWith('.scm')).sort()
@@ -61,7 +57,7 @@ const ours = (name: string): Promise<MachineList | OffloadFailure> =>
     throw error
   })
 
-describe.skipIf(missing !== undefined)('machine files mean to us what they mean to Guix', () => {
+describeOnBed('machine files mean to us what they mean to Guix', () => {
   const verdicts = new Map<string, Verdict>()
   beforeAll(async () => {
     const root = await guixRoot(VERSION)

@@ -2,17 +2,13 @@ import { mkdtemp, rm, writeFile, copyFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
-import { guixRoot, inGuix, whyNoGuile } from '../support/guix-overlay.js'
+import { expect, test } from 'vitest'
+import { guixRoot, inGuix } from '../support/guix-overlay.js'
+import { describeOnBed } from '../testbed/describe-on-bed.js'
 import { evaluate } from '../support/scheme-expressions.js'
 
 const VERSION = '1.5.0'
 const PROGRAMS = 1500
-const missing = await whyNoGuile()
-if (missing !== undefined) {
-  if (process.env.CI !== undefined) throw new Error(`scheme-oracle: ${missing}`)
-  console.warn(`scheme-oracle skipped: ${missing}`)
-}
 
 const call = (name: string, ...args: fc.Arbitrary<string>[]): fc.Arbitrary<string> => fc.tuple(...args).map((texts) => `(${[name, ...texts].join(' ')})`)
 const oneOf = (...names: string[]): fc.Arbitrary<string> => fc.constantFrom(...names)
@@ -62,7 +58,7 @@ const { program } = fc.letrec<Record<'number' | 'string' | 'list' | 'boolean' | 
   }
 })
 
-describe.skipIf(missing !== undefined)('programs made at random', () => {
+describeOnBed('programs made at random', () => {
   test('give what they give in Guile, fail where they fail there, or are left to it', async () => {
     const seed = Number(process.env.SEED ?? Date.now() % 1_000_000)
     const programs = fc.sample(program, { numRuns: PROGRAMS, seed })

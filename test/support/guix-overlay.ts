@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
-import { ensureHostTools, whyUnavailable } from '../testbed/host-tools.js'
+import { ensureHostTools } from '../testbed/host-tools.js'
 import type { GuixVersion } from '../testbed/root-recipe.js'
 import { rootFileSystem } from '../testbed/roots.js'
 
@@ -11,9 +11,6 @@ export async function guixRoot(version: GuixVersion): Promise<string> {
   await ensureHostTools()
   return rootFileSystem(version)
 }
-
-/** Why the tests that need real Guile cannot run here; undefined if they can. */
-export const whyNoGuile = whyUnavailable
 
 const SCRIPT = `
 set -eu
