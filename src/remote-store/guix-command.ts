@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream'
 import { MachineError } from '../errors/offload-error.js'
 import type { BuildMachine, Connection, RemoteExit, RemoteProcess } from '../plugin-api/index.js'
 import type { Consumer } from '../protocol/consumer.js'
@@ -74,24 +75,32 @@ async function converse(process: RemoteProcess, { input, onOutput, onComplaint }
   return { exit, complaint: complaint.toString('utf8') }
 }
 
+/**
+ * Ends early when the command does. No promise that lives as long as the command is raced in here: what waits on it would keep every chunk from collection.
+ */
 async function feed({ stdin }: RemoteProcess, input: AsyncIterable<Uint8Array>, patience: Patience, ended: Promise<undefined>): Promise<void> {
   const iterator = input[Symbol.asyncIterator]()
   let over = false
-  void ended.then(() => (over = true))
+  void ended.then(() => {
+    over = true
+    // A write that waits will never be taken.
+    stdin.destroy()
+  })
   try {
     for (;;) {
       const next = await patience.while(iterator.next())
-      if (next.done === true || over) break
-      const written = new Promise<void>((resolve, reject) => stdin.write(next.value, (error) => (error instanceof Error ? reject(error) : resolve())))
-      const refused = await Promise.race([written.then(() => false, () => true), ended.then(() => true)])
+      if (next.done === true || over || !(await taken(stdin, next.value))) break
       patience.renew()
-      if (refused) break
     }
   } finally {
     // Does not wait: the sequence may be stuck.
     iterator.return?.().catch(() => undefined)
     stdin.end()
   }
+}
+
+function taken(stdin: Writable, chunk: Uint8Array): Promise<boolean> {
+  return new Promise((resolve) => stdin.write(chunk, (error) => resolve(!(error instanceof Error))))
 }
 
 async function drain(stream: AsyncIterable<Uint8Array>, patience: Patience, consumer: Consumer | undefined): Promise<void> {
