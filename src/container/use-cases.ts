@@ -34,9 +34,10 @@ async function connector(root: Root): Promise<Connect> {
 }
 
 async function offloadPorts(root: Root): Promise<OffloadPorts> {
-  const [environment, { offloadOnward, timeouts }] = await Promise.all([
+  const [environment, { offloadOnward, timeouts }, { SendingTurns }] = await Promise.all([
     root.resolve(tokens.environment),
     root.resolve(tokens.configuration),
+    import('../state/sending-turns.js'),
   ])
   const { storeDirectory, stateDirectory, configurationDirectory } = environment
   return {
@@ -46,6 +47,7 @@ async function offloadPorts(root: Root): Promise<OffloadPorts> {
     monotonic,
     log: root.resolve(tokens.log),
     now: () => Date.now(),
+    sendingTurns: new SendingTurns(stateDirectory),
     async openLocalStore(signal) {
       const [{ LocalDaemon }, { localDaemonSocket }] = await Promise.all([import('../local-store/local-daemon.js'), import('../config/environment.js')])
       return LocalDaemon.open(localDaemonSocket(environment), signal)

@@ -34,7 +34,7 @@ export async function buildOnMachine(
     if (acl.status === 'rejected') throw acl.reason
     if (local.status === 'rejected') throw local.reason
     if (remote.status === 'rejected') throw remote.reason
-    record.sent = await record.phases.time('send', () => sendInputs(task, machine.name, remote.value, local.value, ports, signal))
+    record.sent = await record.phases.time('send', () => sendInputs(task, machine, remote.value, local.value, ports, signal))
 
     log.info(messages.offloading(derivation, machine.name))
     log.info(messages.buildRemote(derivation, machine.name))

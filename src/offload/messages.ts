@@ -23,6 +23,11 @@ export function sendingItems(count: number, bytes: number, machine: string): str
   return `guix offload: sending ${count} store ${items(count)} (${roundHalfEven(bytes / 2 ** 20)} MiB) to '${machine}'...`
 }
 
+/** Before {@link sendingItems}; not one of stock's. */
+export function waitingForSender(machine: string): string {
+  return `guix offload: another build is sending the same store items to '${machine}'; waiting for it...`
+}
+
 /** Once everything is there. {@link buildRemote} follows. */
 export function offloading(derivation: string, machine: string): string {
   return `offloading '${derivation}' to '${machine}'...`

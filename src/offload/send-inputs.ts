@@ -3,31 +3,48 @@ import { MachineError, TrustError } from '../errors/offload-error.js'
 import { directInputs, readDerivation } from '../local-store/derivation-file.js'
 import { inReferenceOrder, type LocalItem } from '../local-store/missing-items.js'
 import { signedBundle } from '../local-store/signed-bundle.js'
+import type { BuildMachine } from '../plugin-api/index.js'
 import type { RemoteStore } from '../remote-store/remote-store.js'
 import type { Signer } from '../trust/signer.js'
 import { parseStorePath, storePathName } from '../wire/store-path.js'
-import { sendingItems } from './messages.js'
+import { sendingItems, waitingForSender } from './messages.js'
 import type { LocalStore, OffloadPorts } from './ports.js'
 import { nothingTransferred, type OffloadTask, type Transfer } from './task.js'
+
+/** Smaller items are not worth waiting for one another, in bytes. */
+const worthATurn = 2 ** 20
 
 /**
  * Puts on the machine what the build needs and it lacks: the derivation as a text, which needs no signature, where that is possible, everything else as one signed bundle.
  * What is there already is protected first, then asked for: in the other order a collection could take it in between.
  */
-export async function sendInputs(task: OffloadTask, name: string, remote: RemoteStore, local: LocalStore, ports: OffloadPorts, signal: AbortSignal): Promise<Transfer> {
+export async function sendInputs(task: OffloadTask, machine: BuildMachine, remote: RemoteStore, local: LocalStore, ports: OffloadPorts, signal: AbortSignal): Promise<Transfer> {
   const { derivation } = task.request
   await remote.keep([derivation, ...directInputs(readDerivation(derivation))])
   const missing = await remote.missing([...new Set([...task.inputs, derivation])])
   if (missing.length === 0) return nothingTransferred
   const items: LocalItem[] = []
   for (const path of missing) items.push({ path, info: await local.pathInfo(path) })
+
+  const large = items.filter(({ info }) => info.narSize >= worthATurn).map(({ path }) => path)
+  const turn = large.length === 0 ? undefined : await ports.sendingTurns.take(machine, large, () => ports.log.info(waitingForSender(machine.name)), signal)
+  try {
+    const still = turn?.waited === true ? new Set(await remote.missing(missing)) : undefined
+    return await sendItems(still === undefined ? items : items.filter(({ path }) => still.has(path)), derivation, machine.name, remote, ports, signal)
+  } finally {
+    turn?.release()
+  }
+}
+
+async function sendItems(items: readonly LocalItem[], derivation: string, machine: string, remote: RemoteStore, ports: OffloadPorts, signal: AbortSignal): Promise<Transfer> {
+  if (items.length === 0) return nothingTransferred
   const bytes = items.reduce((sum, item) => sum + item.info.narSize, 0)
-  ports.log.info(sendingItems(items.length, bytes, name))
+  ports.log.info(sendingItems(items.length, bytes, machine))
 
   const own = remote.addText === undefined ? undefined : items.find((item) => item.path === derivation)
   const others = items.filter((item) => item !== own)
   if (others.length > 0) await importItems(others, remote, ports, signal)
-  if (own !== undefined) await addDerivation(own, name, remote, ports.storeDirectory)
+  if (own !== undefined) await addDerivation(own, machine, remote, ports.storeDirectory)
   return { items: items.length, bytes }
 }
 

@@ -9,6 +9,8 @@ import { ConfigurationError } from '../errors/offload-error.js'
 export interface RecordLock {
   /** Takes the exclusive lock if nobody has it. `fd` must be open for writing; closing it releases. */
   tryLock(fd: number): boolean
+  /** The same for one byte of the file, which need not be there. */
+  tryLockByte(fd: number, offset: number): boolean
 }
 
 interface NativeLocks {
@@ -31,7 +33,10 @@ function load(): RecordLock {
   const require = createRequire(import.meta.url)
   try {
     const native = require(`fs-native-extensions/prebuilds/linux-${process.arch}/fs-native-extensions.node`) as NativeLocks
-    return { tryLock: (fd) => unlessTaken(() => native.tryLock(fd, 0, 0, true)) }
+    return {
+      tryLock: (fd) => unlessTaken(() => native.tryLock(fd, 0, 0, true)),
+      tryLockByte: (fd, offset) => unlessTaken(() => native.tryLock(fd, offset, 1, true)),
+    }
   } catch (cause) {
     throw new ConfigurationError({
       code: 'record-locks-unavailable',

@@ -142,6 +142,7 @@ export class FakeStores {
       offloadOnward: false,
       monotonic: () => (milliseconds += 10),
       now: () => 1_700_000_000_000,
+      sendingTurns: { take: async () => ({ waited: false, release: () => undefined }) },
       openLocalStore: async () => this.local(),
       openRemoteStore: async () => this.remote([]),
       loadSigner: async () => signer('ecc'),
