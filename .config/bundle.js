@@ -4,9 +4,10 @@ import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { pluginFolders } from './plugin-folders.js'
 
-/** Packages that are taken in, their notices with them: small, needed at every start, and made of many files. All others stay outside. */
-const taken = /^(tsyringe|reflect-metadata|tslib)(\/|$)/
+/** Packages that are taken in, their notices with them: small, needed at every start, and made of many files, or not published by themselves. All others stay outside. */
+const taken = /^(tsyringe|reflect-metadata|tslib|guix-offload-ssh-common)(\/|$)/
 
 const otherPackagesOutside = {
   name: 'other-packages-outside',
@@ -17,7 +18,6 @@ const otherPackagesOutside = {
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const commands = readdirSync(join(root, 'src/commands'), { withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => `src/commands/${entry.name}`)
-const plugins = readdirSync(join(root, 'plugins'), { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => join('plugins', entry.name))
 
 /** Chunks are named by their contents: those of earlier builds would pile up. */
 function removeScripts(folder) {
@@ -56,4 +56,4 @@ async function buildGroup(folder, entryPoints) {
 }
 
 await bundle('.', [...commands, 'src/plugin-api/index.ts', 'src/plugin-host/complete-environment.ts', 'src/plugin-host/user-plugins.ts'], ['src/plugin-api/testing/index.ts'])
-for (const plugin of plugins) await bundle(plugin, ['src/contribute.ts'])
+for (const plugin of pluginFolders(root)) await bundle(plugin, ['src/contribute.ts'])

@@ -73,7 +73,8 @@ module.exports = {
       from: { path: '^plugins/([^/]+)/' },
       to: { path: '^src/', dependencyTypesNot: ['type-only'] },
     },
-    { name: 'plugins-apart', comment: 'Plugins do not import each other.', severity: 'error', from: { path: '^plugins/([^/]+)/' }, to: { path: '^plugins/', pathNot: '^plugins/$1/' } },
+    { name: 'plugins-apart', comment: 'Plugins do not import each other, but what is made for sharing.', severity: 'error', from: { path: '^plugins/([^/]+)/' }, to: { path: '^plugins/', pathNot: '^plugins/($1|ssh-common)/' } },
+    { name: 'common-of-ssh', comment: 'ssh-common is what transports share, and imports none of them.', severity: 'error', from: { path: '^plugins/(?!transport-)([^/]+)/' }, to: { path: '^plugins/ssh-common/', pathNot: '^plugins/$1/' } },
     { name: 'no-plugin-names', comment: 'The core does not know its plugins.', severity: 'error', from: { path: '^src/' }, to: { path: '^plugins/' } },
   ],
   options: {

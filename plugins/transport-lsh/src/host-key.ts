@@ -6,7 +6,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { BuildMachine, OffloadFailure } from 'guix-offload/plugin-api'
-import type { Failures } from './failures.js'
+import type { Failures } from 'guix-offload-ssh-common/failures.js'
 import { encodeCanonical } from './s-expression.js'
 import { WireReader } from './wire-reader.js'
 

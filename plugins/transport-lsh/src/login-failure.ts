@@ -1,5 +1,5 @@
 import type { OffloadFailure } from 'guix-offload/plugin-api'
-import type { Failures } from './failures.js'
+import type { Failures } from 'guix-offload-ssh-common/failures.js'
 import { hostKeyMismatch, type HostKey } from './host-key.js'
 import type { LoginProgress } from './login-progress.js'
 import type { PrivateKey } from './private-key.js'

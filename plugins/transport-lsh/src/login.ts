@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { abortReason } from './failures.js'
+import { abortReason } from 'guix-offload-ssh-common/failures.js'
 import { LshProcess, type LshOptions } from './lsh-process.js'
 import { loginFailure, tookTooLong, type Attempt } from './login-failure.js'
 import { Pulse } from './pulse.js'

@@ -1,8 +1,8 @@
 import type { BuildMachine, ChannelContext, ConnectTimeouts, Connection, OffloadFailure, RemoteProcess } from 'guix-offload/plugin-api'
 import { ExecChannel } from './exec-channel.js'
-import { abortReason, type Failures } from './failures.js'
+import { abortReason, type Failures } from 'guix-offload-ssh-common/failures.js'
 import { KeepAlive } from './keep-alive.js'
-import { quoteCommand } from './quote.js'
+import { quoteCommand } from 'guix-offload-ssh-common/quote.js'
 import { SendBudget } from './send-budget.js'
 import type { Session } from './login.js'
 
@@ -38,7 +38,8 @@ export class LshConnection implements Connection {
   }
 
   async exec(command: readonly string[], { signal }: ChannelContext): Promise<RemoteProcess> {
-    const line = quoteCommand(command)
+    // In place of the shell: lshd ends the process it has started, when a channel is closed, and that is to be the command.
+    const line = `${command[0] === 'exec' ? '' : 'exec '}${quoteCommand(command)}`
     const step = `running ${command.slice(0, 3).join(' ')}${command.length > 3 ? ' …' : ''}`
     if (signal.aborted) throw abortReason(signal)
     if (this.end !== undefined) throw this.end.reason

@@ -1,6 +1,6 @@
 import type { BuildMachine, ConnectContext, Connection, PluginHost, Transport } from 'guix-offload/plugin-api'
-import { dial } from './dial.js'
-import { Failures } from './failures.js'
+import { dial } from 'guix-offload-ssh-common/dial.js'
+import { Failures } from 'guix-offload-ssh-common/failures.js'
 import { describeKey, hostAcl, pinnedKeys, type HostKey } from './host-key.js'
 import { login, type Session } from './login.js'
 import { LoginProgress } from './login-progress.js'

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Failures } from './failures.js'
+import type { Failures } from 'guix-offload-ssh-common/failures.js'
 
 /** Under guix-daemon PATH may be short. */
 const usualFolders = ['/usr/bin', '/usr/local/bin', '/run/current-system/profile/bin']

@@ -6,7 +6,7 @@
 import { createRequire } from 'node:module'
 import { open } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { abortReason } from './failures.js'
+import { abortReason } from 'guix-offload-ssh-common/failures.js'
 
 interface NativeLocks {
   tryLock(fd: number, offset: number, length: number, exclusive: boolean): void

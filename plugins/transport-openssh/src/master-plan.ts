@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { BuildMachine, ConnectContext, Log } from 'guix-offload/plugin-api'
 import { hostKeyAlias, type HostKey } from './host-key.js'
-import { quoteWord } from './quote.js'
+import { quoteWord } from 'guix-offload-ssh-common/quote.js'
 
 export interface MasterPlan {
   /** 16 hexadecimal digits. */

@@ -3,7 +3,7 @@ import { readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ConnectContext, Log } from 'guix-offload/plugin-api'
 import { ControlClient } from './control-client.js'
-import { abortReason, type Failures } from './failures.js'
+import { abortReason, type Failures } from 'guix-offload-ssh-common/failures.js'
 import { hostKeyMismatch, knownHosts } from './host-key.js'
 import { masterArguments, type MasterPaths, type MasterPlan } from './master-plan.js'
 import { withLock } from './master-lock.js'
@@ -74,7 +74,7 @@ async function startAnew(setup: MasterSetup, context: ConnectContext): Promise<M
   const written = [paths.knownHosts, paths.jumpLog]
   try {
     await writeFile(paths.knownHosts, knownHosts(plan.pins), { mode: 0o600 })
-    const words = masterArguments(plan, paths, keys.paths, program)
+    const words = masterArguments(plan, paths, keys.keys, program)
     const { timeouts, signal } = context
     const giveUp = performance.now() + timeouts.connectMs
     for (let pause = 100; ; pause *= 2) {

@@ -1,6 +1,6 @@
 import { isAbsolute } from 'node:path'
 import type { BuildMachine, ConnectContext, Connection, PluginHost, Transport } from 'guix-offload/plugin-api'
-import { abortReason, Failures } from './failures.js'
+import { abortReason, Failures } from 'guix-offload-ssh-common/failures.js'
 import { pinnedKeys } from './host-key.js'
 import { master } from './master.js'
 import { pathsIn, planFor } from './master-plan.js'

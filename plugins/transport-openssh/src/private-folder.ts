@@ -5,7 +5,7 @@
  */
 import { chmod, lstat, mkdir, realpath } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import type { Failures } from './failures.js'
+import type { Failures } from 'guix-offload-ssh-common/failures.js'
 
 const longestAddress = 107
 /** `/` and 16 characters of ours, `.` and 16 of ssh's. */

@@ -1,5 +1,5 @@
 import type { Connection } from 'guix-offload/plugin-api'
-import type { Failures } from './failures.js'
+import type { Failures } from 'guix-offload-ssh-common/failures.js'
 
 const inspection = 'if ! test -e "$1"; then echo missing; elif ! test -w "$1"; then echo closed; '
   + 'elif ! test -r /proc/net/unix; then echo unknown; elif grep -q "00010000 .* $2\\$" /proc/net/unix; then echo listening; else echo silent; fi'

@@ -1,6 +1,6 @@
 import { access, constants } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
-import type { Failures } from './failures.js'
+import type { Failures } from 'guix-offload-ssh-common/failures.js'
 
 /** Where else than in PATH: guix-daemon's is almost empty on Guix System. */
 const usualPlaces = [

@@ -1,4 +1,4 @@
-import type { Failures } from './failures.js'
+import type { Failures } from 'guix-offload-ssh-common/failures.js'
 import { hostKeyMismatch, type HostKey } from './host-key.js'
 import type { Stage, StartLog } from './start-log.js'
 

@@ -7,7 +7,7 @@
  */
 import { spawn } from 'node:child_process'
 import type { ConnectTimeouts } from 'guix-offload/plugin-api'
-import { abortReason, type Failures } from './failures.js'
+import { abortReason, type Failures } from 'guix-offload-ssh-common/failures.js'
 import { connectTimeout, handshakeTimeout } from './start-failure.js'
 import { StartLog, type Stage } from './start-log.js'
 

@@ -1,5 +1,5 @@
 import type { Connection, OffloadFailure } from 'guix-offload/plugin-api'
-import type { Failures } from './failures.js'
+import type { Failures } from 'guix-offload-ssh-common/failures.js'
 
 /** SSH_OPEN_* (RFC 4254, 5.1). */
 const prohibited = 1

@@ -1,13 +1,14 @@
 import type { Offer } from './algorithms.js'
-import type { Failures } from './failures.js'
+import type { Failures } from 'guix-offload-ssh-common/failures.js'
 import type { HostKey } from './host-key.js'
-import type { PrivateKeys } from './private-key.js'
+import type { UsualKeys } from 'guix-offload-ssh-common/private-key-file.js'
+import type { PrivateKey } from './private-key.js'
 import { disagreement, parseServerHello, type ServerHello } from './server-hello.js'
 
 /** What we go into a handshake with. */
 export interface Credentials {
   readonly pins: readonly HostKey[]
-  readonly privateKeys: PrivateKeys
+  readonly privateKeys: UsualKeys<PrivateKey>
   readonly offer: Offer
 }
 

@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net'
 import type { ConnectContext } from 'guix-offload/plugin-api'
 import type { AuthenticationType, Client, NegotiatedAlgorithms } from 'ssh2'
-import { abortReason, type Failures } from './failures.js'
+import { abortReason, type Failures } from 'guix-offload-ssh-common/failures.js'
 import { describeKey, hostKeyMismatch } from './host-key.js'
 import { handshakeFailure, type Credentials, type Progress } from './handshake-failure.js'
 import { keepAliveInterval } from './keep-alive.js'

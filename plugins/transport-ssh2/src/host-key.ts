@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import type { BuildMachine } from 'guix-offload/plugin-api'
 import type { ServerHostKeyAlgorithm } from 'ssh2'
-import type { Failures } from './failures.js'
+import type { Failures } from 'guix-offload-ssh-common/failures.js'
 
 export interface HostKey {
   readonly type: string

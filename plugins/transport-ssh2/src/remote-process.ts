@@ -1,7 +1,7 @@
 import type { RemoteExit, RemoteProcess } from 'guix-offload/plugin-api'
 import type { ClientChannel } from 'ssh2'
 import { ChannelReader, ChannelWriter } from './channel-streams.js'
-import type { Failures } from './failures.js'
+import type { Failures } from 'guix-offload-ssh-common/failures.js'
 import { sendSignal } from './ssh2-internals.js'
 
 export interface Subject<T> {

@@ -69,10 +69,10 @@ describe('sending inputs', () => {
 
   it('adds no derivation after an import that failed, and names the first item if our key was refused', async () => {
     const { stores, base, tool, derivation, task } = scene()
-    const refusal = new TrustError({ code: 'signing-key-not-authorized', machine: machine, step: 'sending store items', problem: 'refused' })
+    const refusal = new TrustError({ code: 'signing-key-not-authorized', machine: 'b1', step: 'sending store items', problem: 'refused' })
     const remote = stores.remote([tool, base, derivation], { importBundle: () => Promise.reject(refusal) })
     await expect(sendInputs(task, machine, remote, stores.local(), stores.ports(), signal)).rejects.toMatchObject({
-      code: 'signing-key-not-authorized', retry: 'other-machine', report: { machine: machine, subject: base, problem: 'refused' },
+      code: 'signing-key-not-authorized', retry: 'other-machine', report: { machine: 'b1', subject: base, problem: 'refused' },
     })
     expect(stores.events).not.toContain('add text hello.drv')
   })

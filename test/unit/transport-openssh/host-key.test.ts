@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Failures } from '../../../plugins/transport-openssh/src/failures.js'
+import { Failures } from '../../../plugins/ssh-common/src/failures.js'
 import { knownHosts, parseHostKey, pinnedKeys } from '../../../plugins/transport-openssh/src/host-key.js'
 import { errorFactory } from '../../../src/errors/error-factory.js'
 import { buildMachine } from '../../support/plugin-host.js'

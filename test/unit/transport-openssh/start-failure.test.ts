@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Failures } from '../../../plugins/transport-openssh/src/failures.js'
+import { Failures } from '../../../plugins/ssh-common/src/failures.js'
 import { startFailure } from '../../../plugins/transport-openssh/src/start-failure.js'
 import { StartLog } from '../../../plugins/transport-openssh/src/start-log.js'
 import { errorFactory } from '../../../src/errors/error-factory.js'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Failures } from '../../../plugins/transport-ssh2/src/failures.js'
+import { Failures } from '../../../plugins/ssh-common/src/failures.js'
 import { describeKey, hostKeyAlgorithms, hostKeyMismatch, keyType, parseHostKey, pinnedKeys } from '../../../plugins/transport-ssh2/src/host-key.js'
 import { errorFactory } from '../../../src/errors/error-factory.js'
 import type { OffloadFailure } from '../../../src/plugin-api/index.js'

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { quoteCommand, quoteWord } from '../../../plugins/transport-ssh2/src/quote.js'
+import { quoteCommand, quoteWord } from '../../../plugins/ssh-common/src/quote.js'
 
 describe('quoteCommand', () => {
   it('leaves harmless words readable', () => {
