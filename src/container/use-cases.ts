@@ -84,6 +84,17 @@ async function slots(root: Root) {
   return new Slots(stateDirectory)
 }
 
+async function health(root: Root) {
+  const [{ Health }, { HealthFiles }, { DisabledFiles }, { systemClock }, { stateDirectory }] = await Promise.all([
+    import('../scheduling/health.js'),
+    import('../state/health-files.js'),
+    import('../state/disabled-files.js'),
+    import('../scheduling/clock.js'),
+    root.resolve(tokens.environment),
+  ])
+  return new Health({ files: new HealthFiles(stateDirectory), disabled: new DisabledFiles(stateDirectory), clock: systemClock, random: () => Math.random() })
+}
+
 /** Answers guix-daemon. */
 export async function makeDecider(root: Root) {
   const [{ decide }, { MachineSelector, defaultSelectionPolicy }, { systemClock }, { gatherMachines }, { HistoryFile }, { LinkMemory }, { removeLeftovers }, { openBuildLog }] =
@@ -97,7 +108,7 @@ export async function makeDecider(root: Root) {
       import('../local-store/temporary-items.js'),
       import('../hook/log-output.js'),
     ])
-  const [ports, connect, probe, sources, context, configuration, strategy, slotFiles] = await Promise.all([
+  const [ports, connect, probe, sources, context, configuration, strategy, slotFiles, memory] = await Promise.all([
     offloadPorts(root),
     connector(root),
     prober(root),
@@ -106,9 +117,10 @@ export async function makeDecider(root: Root) {
     root.resolve(tokens.configuration),
     root.resolve(tokens.schedulingStrategy),
     slots(root),
+    health(root),
   ])
   const selector = new MachineSelector(
-    { connect, slots: slotFiles, strategy, clock: systemClock, random: () => Math.random() },
+    { connect, slots: slotFiles, strategy, clock: systemClock, random: () => Math.random(), health: memory },
     { ...defaultSelectionPolicy, storeDirectory: ports.storeDirectory, minimumFreeBytes: configuration.minimumFreeSpaceBytes },
   )
   return ({ arguments: words, output }: HookProcess) => {
@@ -122,9 +134,11 @@ export async function makeDecider(root: Root) {
       },
       history: new HistoryFile(ports.stateDirectory),
       links: new LinkMemory(ports.stateDirectory),
+      health: memory,
       answerPolicy: { daemonSystem: words.system, onUnreachable: configuration.onUnreachable },
       cleanUp: () => void removeLeftovers(ports.storeDirectory, ports.stateDirectory),
       buildLog: toStream(openBuildLog),
+      said: new Set(),
       async machines(signal) {
         const gathered = await gatherMachines(sources, { ...context, signal }, configuration.machineSettings)
         const [first] = gathered.failures
@@ -134,7 +148,7 @@ export async function makeDecider(root: Root) {
           warnings: [...gathered.warnings, ...gathered.failures.map(({ source, error }) => ({ code: 'source-failed', message: `${source}: ${String(error)}` }))],
         }
       },
-      select: (request, machines, tried, signal) => selector.select(request, machines, { signal, tried }),
+      select: (request, machines, tried, signal, desperate = false) => selector.select(request, machines, { signal, tried, desperate }),
     }
     const limits = { maxSilentTime: words.maxSilentSeconds, timeout: words.buildTimeoutSeconds }
     return (request: Parameters<typeof decide>[0], signal: AbortSignal) => decide(request, limits, decidePorts, signal)

@@ -7,6 +7,11 @@ import type { OffloadPorts } from './ports.js'
 import { sendInputs } from './send-inputs.js'
 import { nothingTransferred, type OffloadTask, type Transfer } from './task.js'
 
+export interface BuildPorts extends OffloadPorts {
+  /** The machine has all it needs. */
+  inputsSent?(): void
+}
+
 export interface BuildRecord {
   readonly phases: PhaseTimer
   sent: Transfer
@@ -21,7 +26,7 @@ export async function buildOnMachine(
   task: OffloadTask,
   machine: BuildMachine,
   connection: Connection,
-  ports: OffloadPorts,
+  ports: BuildPorts,
   buildLog: Consumer,
   record: BuildRecord,
   signal: AbortSignal,
@@ -35,6 +40,7 @@ export async function buildOnMachine(
     if (local.status === 'rejected') throw local.reason
     if (remote.status === 'rejected') throw remote.reason
     record.sent = await record.phases.time('send', () => sendInputs(task, machine, remote.value, local.value, ports, signal))
+    ports.inputsSent?.()
 
     log.info(messages.offloading(derivation, machine.name))
     log.info(messages.buildRemote(derivation, machine.name))

@@ -19,11 +19,13 @@ export type Decision =
 export interface DecidePorts extends Omit<OffloadDerivationPorts, 'reselect'> {
   /** Read anew for each request: one process may be asked many times before it accepts. */
   machines(signal: AbortSignal): Promise<{ readonly machines: readonly BuildMachine[]; readonly warnings: readonly Warning[] }>
-  select(request: BuildRequest, machines: readonly BuildMachine[], tried: ReadonlySet<string>, signal: AbortSignal): Promise<Selection>
+  select(request: BuildRequest, machines: readonly BuildMachine[], tried: ReadonlySet<string>, signal: AbortSignal, desperate?: boolean): Promise<Selection>
   readonly answerPolicy: AnswerPolicy
   /** Takes away what killed hooks left in the store. */
   cleanUp(): void
   readonly buildLog: Consumer
+  /** What need not be said again, though guix-daemon asks again and again. */
+  readonly said: Set<string>
 }
 
 /** Seconds, from the hook's arguments; 0: no limit. */
@@ -47,8 +49,8 @@ export async function decide(request: BuildRequest, limits: BuildLimits, ports: 
   }
   tellChoice(selection, ports)
   const selectMilliseconds = ports.monotonic() - started
-  const reselect: OffloadDerivationPorts['reselect'] = async (task, tried, cancelled) => {
-    const next = await ports.select(task.request, machines, tried, cancelled)
+  const reselect: OffloadDerivationPorts['reselect'] = async (task, tried, cancelled, desperate) => {
+    const next = await ports.select(task.request, machines, tried, cancelled, desperate)
     if (next.kind === 'chosen') tellChoice(next, ports)
     return next
   }
@@ -81,10 +83,17 @@ function tellChoice({ machine, slot, probe, verdicts }: Chosen, { log }: DecideP
 }
 
 /** Says why each machine that could have built it will not; what does not match by system or feature is left out, as it never would. */
-function tellRejections({ verdicts }: Selection, { log }: DecidePorts): void {
+function tellRejections({ verdicts }: Selection, { log, said }: DecidePorts): void {
   for (const { machine, code, reason, probe, error } of verdicts) {
     if (probe !== undefined) log.info(messages.normalizedLoad(machine.name, probe.normalizedLoad))
     if (code === 'low-disk-space' && probe !== undefined) log.info(messages.lowDiskSpace(machine.name, probe.freeBytes))
     if (error !== undefined) log.warn(`machine '${machineId(machine)}': ${reason}`)
+    if (code === 'resting' || code === 'disabled') tellOnce(`machine '${machineId(machine)}': ${reason}`, said, log)
   }
+}
+
+function tellOnce(message: string, said: Set<string>, log: DecidePorts['log']): void {
+  if (said.has(message)) return
+  said.add(message)
+  log.info(message)
 }

@@ -1,4 +1,5 @@
 import { BuildError, OffloadError } from '../errors/offload-error.js'
+import type { Health } from '../scheduling/health.js'
 import type { Chosen, Selection } from '../scheduling/machine-selector.js'
 import { machineId } from '../machines/machine-id.js'
 import type { Consumer } from '../protocol/consumer.js'
@@ -23,14 +24,16 @@ const askAgainMilliseconds = 5_000
 const hookFailure = 1
 
 export interface OffloadDerivationPorts extends OffloadPorts {
-  /** Chooses another machine, leaving out those named `NAME:PORT`. */
-  reselect(task: OffloadTask, tried: ReadonlySet<string>, signal: AbortSignal): Promise<Selection>
+  /** Chooses another machine, leaving out those named `NAME:PORT`. @param desperate ask also those that are set aside */
+  reselect(task: OffloadTask, tried: ReadonlySet<string>, signal: AbortSignal, desperate?: boolean): Promise<Selection>
   probe(connection: Connection, signal: AbortSignal): Promise<Probe>
   /** Rejected with the signal's reason once that is aborted. */
   pause(milliseconds: number, signal: AbortSignal): Promise<void>
   readonly history: History
   /** Learns from each transfer how fast the link is. */
   readonly links: Pick<LinkMemory, 'learn'>
+  /** Tells other processes how the machine did. */
+  readonly health: Pick<Health, 'failed' | 'passed'>
 }
 
 /**
@@ -53,14 +56,19 @@ export async function offloadDerivation(
     const { machine } = chosen
     tried.add(machineId(machine))
     const record = newRecord(phases)
+    const began = ports.now()
     let failure: unknown
     try {
-      await buildOnMachine(task, machine, chosen.connection, ports, buildLog, record, signal)
+      const inputsSent = () => ports.health.passed(machine, 'used')
+      await buildOnMachine(task, machine, chosen.connection, { ...ports, inputsSent }, buildLog, record, signal)
+      ports.health.passed(machine, 'done')
       await ports.history.append(entry(task, chosen, record, ports.now(), 0))
       await learnFrom(record, machine, ports)
       return 0
     } catch (error) {
       failure = error
+      if (error instanceof BuildError) ports.health.passed(machine, 'done')
+      else if (!signal.aborted) ports.health.failed(machine, 'use', error, began)
       const status = signal.aborted ? hookFailure : await exitStatus(task, chosen, error, ports, signal)
       await ports.history.append(entry(task, chosen, record, ports.now(), status, error, signal.aborted))
       if (signal.aborted || !mayMoveOn(error)) return status
@@ -82,7 +90,9 @@ export async function offloadDerivation(
 /** Where all others are only busy, we wait in guix-daemon's stead: what has been accepted cannot be postponed any more. */
 async function anotherMachine(task: OffloadTask, tried: ReadonlySet<string>, ports: OffloadDerivationPorts, signal: AbortSignal): Promise<Selection> {
   for (let told = false; ; told = true) {
-    const selection = await ports.reselect(task, tried, signal)
+    let selection = await ports.reselect(task, tried, signal)
+    // One that is set aside may have come back, and is better than a build that fails for lack of machines.
+    if (selection.kind === 'unreachable') selection = await ports.reselect(task, tried, signal, true)
     if (selection.kind !== 'busy') return selection
     if (!told) ports.log.info(`waiting until another machine can take '${task.request.derivation}'`)
     await ports.pause(askAgainMilliseconds, signal)

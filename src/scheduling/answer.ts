@@ -17,12 +17,16 @@ export function answerWithout(
   request: BuildRequest,
   { daemonSystem, onUnreachable }: AnswerPolicy,
 ): 'decline' | 'postpone' {
+  const couldBuild = request.wantsLocal && request.system === daemonSystem
   switch (selection.kind) {
     case 'none':
       return 'decline'
     case 'busy':
       return 'postpone'
+    case 'disabled':
+      // Nobody knows for how long. What cannot be built here waits rather than fails.
+      return couldBuild ? 'decline' : 'postpone'
     case 'unreachable':
-      return onUnreachable === 'local' && request.wantsLocal && request.system === daemonSystem ? 'decline' : 'postpone'
+      return onUnreachable === 'local' && couldBuild ? 'decline' : 'postpone'
   }
 }

@@ -2,19 +2,14 @@ import { ConfigurationError } from '../errors/offload-error.js'
 import { machineId } from '../machines/machine-id.js'
 import { matchMachines } from '../machines/match-machines.js'
 import type { BuildMachine, BuildRequest, Candidate, Connection, Probe, Ranked, SchedulingStrategy } from '../plugin-api/index.js'
+import type { LastProbe } from '../state/health-files.js'
 import type { Clock } from './clock.js'
+import { believedProbe, type Health } from './health.js'
 import { probe } from './probe.js'
 import { raceInOrder, type Entrant } from './race.js'
 import type { Slot, SlotCount } from './slots.js'
 import { VerdictBoard } from './verdict-board.js'
 import { failureVerdict, fitness, objection, type Verdict, withoutMachine } from './verdict.js'
-
-/** What is remembered of a machine from other builds. */
-export interface MachineHealth {
-  /** Why it is not to be asked now: `connect failed twice, next try in 40 s`. */
-  readonly notNow?: string | undefined
-  readonly probe?: Probe | undefined
-}
 
 export interface SelectionPorts {
   /** @throws OffloadFailure. A connection that comes although `signal` is aborted is closed. */
@@ -27,7 +22,7 @@ export interface SelectionPorts {
   readonly clock: Clock
   /** Uniform in [0, 1). */
   readonly random: () => number
-  readonly healthOf?: (machine: BuildMachine) => MachineHealth | undefined
+  readonly health: Pick<Health, 'outlook' | 'begin' | 'leave' | 'probed' | 'failed' | 'passed'>
 }
 
 /** Times in milliseconds. */
@@ -63,18 +58,24 @@ export interface Chosen {
   release(): Promise<void>
 }
 
-/** `none`: no machine could ever do it; `busy`: one could at another time; `unreachable`: none of those that could answers. */
-export type Selection = Chosen | { readonly kind: 'none' | 'busy' | 'unreachable'; readonly verdicts: readonly Verdict[] }
+/** `none`: no machine could ever do it; `busy`: one could at another time; `disabled`: people want none of those that could to do it now; `unreachable`: none of the others answers. */
+export type Selection = Chosen | { readonly kind: 'none' | 'busy' | 'disabled' | 'unreachable'; readonly verdicts: readonly Verdict[] }
 
 export interface SelectionOptions {
   readonly signal: AbortSignal
   /** `NAME:PORT` of machines this derivation has been tried on in vain. */
   readonly tried?: ReadonlySet<string>
+  /** Machines that are set aside are asked as well: there is nothing to lose any more. */
+  readonly desperate?: boolean
 }
 
 interface Contender {
   readonly candidate: Candidate
   readonly slot: Slot
+  /** Taken before we took one. */
+  readonly taken: number
+  /** Fresh enough to do without asking again. */
+  readonly last: LastProbe | undefined
 }
 
 interface RankedContender extends Contender {
@@ -97,7 +98,7 @@ export class MachineSelector {
     readonly policy: SelectionPolicy = defaultSelectionPolicy,
   ) {}
 
-  async select(request: BuildRequest, machines: readonly BuildMachine[], { signal, tried = new Set() }: SelectionOptions): Promise<Selection> {
+  async select(request: BuildRequest, machines: readonly BuildMachine[], { signal, tried = new Set(), desperate = false }: SelectionOptions): Promise<Selection> {
     signal.throwIfAborted()
     const board = new VerdictBoard(machines)
     const { suited, unsuited } = matchMachines(machines, request)
@@ -108,7 +109,7 @@ export class MachineSelector {
     let winner: RankedContender | undefined
     try {
       for (const machine of suited) {
-        const contender = this.#contend(machine, tried, board)
+        const contender = this.#contend(machine, tried, desperate, board)
         if (contender !== undefined) contenders.push(contender)
       }
       const ranked = contenders.length === 0 ? [] : await this.#rank(request, contenders, board)
@@ -117,29 +118,48 @@ export class MachineSelector {
         { ...this.policy, clock: this.ports.clock, signal },
       )
       winner = won === undefined ? undefined : ranked[won.index]
-      if (won === undefined || winner === undefined) return { kind: board.anyBusy() ? 'busy' : 'unreachable', verdicts: board.list() }
-      return chosen(winner, won.value, board)
+      if (won === undefined || winner === undefined) return { kind: board.withoutChoice(), verdicts: board.list() }
+      return this.#chosen(winner, won.value, board)
     } finally {
-      for (const { slot } of contenders) if (slot !== winner?.slot) slot.release()
+      for (const { slot, candidate: { machine } } of contenders) {
+        if (slot === winner?.slot) continue
+        slot.release()
+        this.ports.health.leave(machine)
+      }
     }
   }
 
-  #contend(machine: BuildMachine, tried: ReadonlySet<string>, board: VerdictBoard): Contender | undefined {
-    const health = this.ports.healthOf?.(machine)
+  #contend(machine: BuildMachine, tried: ReadonlySet<string>, desperate: boolean, board: VerdictBoard): Contender | undefined {
+    const { health, slots } = this.ports
     if (tried.has(machineId(machine))) {
       board.put({ machine, code: 'tried-before', reason: 'failed with this derivation before' })
       return undefined
     }
-    if (health?.notNow !== undefined) {
-      board.put({ machine, code: 'resting', reason: health.notNow, probe: health.probe })
+    const { state, reason = '', last } = health.outlook(machine)
+    if (state === 'disabled' || (state === 'resting' && !desperate)) {
+      board.put({ machine, code: state, reason })
+      return undefined
+    }
+    const old = last === undefined ? undefined : objection(machine, last.probe, this.policy.minimumFreeBytes)
+    if (old !== undefined) {
+      board.put({ ...old, reason: `${old.reason}, seen ${Math.round((this.ports.clock.now() - (last?.probe.at ?? 0)) / 1000)} s ago` })
       return undefined
     }
     try {
       // Counted first: our own slot would count as taken.
-      const { free } = this.ports.slots.count(machine)
-      const slot = this.ports.slots.take(machine)
-      if (slot !== undefined) return { slot, candidate: { machine, freeSlots: Math.max(1, free), probe: health?.probe } }
-      board.put({ machine, code: 'slots-taken', reason: `${machine.parallelBuilds} of ${machine.parallelBuilds} slots taken` })
+      const { free, total } = slots.count(machine)
+      const slot = slots.take(machine)
+      if (slot === undefined) {
+        board.put({ machine, code: 'slots-taken', reason: `${machine.parallelBuilds} of ${machine.parallelBuilds} slots taken` })
+      } else if (state === 'due' && !desperate && !health.begin(machine)) {
+        slot.release()
+        board.put({ machine, code: 'resting', reason: `${reason}; another process tries it again just now` })
+      } else {
+        const taken = total - free
+        const probe = last === undefined ? undefined : believedProbe(last, taken)
+        // A machine that is tried again has to show that it works.
+        return { slot, taken, last: state === 'well' ? last : undefined, candidate: { machine, freeSlots: Math.max(1, free), probe } }
+      }
     } catch (error) {
       if (!(error instanceof ConfigurationError)) throw error
       board.put({ machine, code: 'slots-unusable', reason: withoutMachine(error), error })
@@ -161,61 +181,71 @@ export class MachineSelector {
     }
     for (const [machine, { slot }] of left) {
       slot.release()
+      this.ports.health.leave(machine)
       board.put({ machine, code: 'not-ranked', reason: `left out by the scheduling strategy ${strategy.name}` })
     }
     return order
   }
 
-  #entrant({ candidate: { machine }, slot }: Contender, board: VerdictBoard): Entrant<Passed> {
+  #entrant(contender: Contender, board: VerdictBoard): Entrant<Passed> {
     return {
       run: async (signal) => {
-        const passed = await this.#ask(machine, board, signal)
-        if (passed === undefined) slot.release()
+        const passed = await this.#ask(contender, board, signal)
+        if (passed === undefined) contender.slot.release()
         return passed
       },
       discard: ({ connection }) => closeQuietly(connection),
     }
   }
 
-  async #ask(machine: BuildMachine, board: VerdictBoard, signal: AbortSignal): Promise<Passed | undefined> {
-    const put = (verdict: Verdict) => {
+  async #ask({ candidate: { machine }, taken, last }: Contender, board: VerdictBoard, signal: AbortSignal): Promise<Passed | undefined> {
+    const { clock, health } = this.ports
+    const began = clock.now()
+    const failed = (phase: 'connect' | 'probe', error: unknown) => {
       // What fails because it was called off says nothing about the machine.
-      if (!signal.aborted) board.put(verdict)
+      if (signal.aborted) return
+      board.put(failureVerdict(machine, phase, error))
+      health.failed(machine, 'reach', error, began)
     }
     let connection: Connection
     try {
       connection = await this.ports.connect(machine, signal)
     } catch (error) {
-      put(failureVerdict(machine, 'connect', error))
+      failed('connect', error)
       return undefined
     }
     try {
-      const seen = await probe(connection, { ...this.policy, clock: this.ports.clock, signal })
+      // That it answers is seen from the connection; what else there is to know, another build has asked a moment ago.
+      const seen = last?.probe ?? await probe(connection, { ...this.policy, clock, signal })
+      if (last === undefined) health.probed(machine, { probe: seen, taken })
+      health.passed(machine, 'reached')
       const verdict = objection(machine, seen, this.policy.minimumFreeBytes)
       if (verdict === undefined) return { connection, probe: seen }
-      put(verdict)
+      if (!signal.aborted) board.put(verdict)
     } catch (error) {
-      put(failureVerdict(machine, 'probe', error))
+      failed('probe', error)
     }
     closeQuietly(connection)
     return undefined
   }
-}
 
-function chosen({ candidate: { machine }, slot, ranked }: RankedContender, { connection, probe: seen }: Passed, board: VerdictBoard): Chosen {
-  board.put({ machine, code: 'chosen', reason: `${ranked.reason}, ${fitness(seen)}`, probe: seen })
-  board.fill((other) => ({ machine: other, code: 'not-needed', reason: `not needed, ${machine.name} was chosen` }))
-  return {
-    kind: 'chosen',
-    machine,
-    connection,
-    slot,
-    probe: seen,
-    verdicts: board.list(),
-    async release() {
-      slot.release()
-      await connection.close()
-    },
+  #chosen({ candidate: { machine }, slot, ranked }: RankedContender, { connection, probe: seen }: Passed, board: VerdictBoard): Chosen {
+    const { health } = this.ports
+    board.put({ machine, code: 'chosen', reason: `${ranked.reason}, ${fitness(seen)}`, probe: seen })
+    board.fill((other) => ({ machine: other, code: 'not-needed', reason: `not needed, ${machine.name} was chosen` }))
+    return {
+      kind: 'chosen',
+      machine,
+      connection,
+      slot,
+      probe: seen,
+      verdicts: board.list(),
+      async release() {
+        slot.release()
+        health.leave(machine)
+        await connection.close()
+      },
+    }
   }
 }
 

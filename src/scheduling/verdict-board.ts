@@ -16,8 +16,11 @@ export class VerdictBoard {
     for (const machine of this.machines) if (!this.#verdicts.has(machine)) this.put(make(machine))
   }
 
-  anyBusy(): boolean {
-    return [...this.#verdicts.values()].some(({ code }) => verdictStanding(code) === 'busy')
+  /** What it comes to if none was chosen of those that are suited. */
+  withoutChoice(): 'busy' | 'disabled' | 'unreachable' {
+    const verdicts = [...this.#verdicts.values()].filter(({ code }) => code !== 'unsuited')
+    if (verdicts.some(({ code }) => verdictStanding(code) === 'busy')) return 'busy'
+    return verdicts.every(({ code }) => code === 'disabled') ? 'disabled' : 'unreachable'
   }
 
   list(): Verdict[] {

@@ -12,6 +12,7 @@ const standing = {
   'not-needed': 'ready',
   unsuited: 'out',
   'tried-before': 'out',
+  'disabled': 'out',
   'slots-taken': 'busy',
   'not-ranked': 'busy',
   overloaded: 'busy',

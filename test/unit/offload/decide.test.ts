@@ -51,6 +51,8 @@ class Scene {
       pause: async () => undefined,
       history: { append: async () => undefined },
       links: { learn: async () => undefined },
+      health: { passed: () => undefined, failed: () => undefined },
+      said: new Set(),
       ...changes,
     }
     return decide(request, limits, ports, this.controller.signal)

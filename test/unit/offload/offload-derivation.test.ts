@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { BuildError, ConfigurationError, MachineError, TrustError } from '../../../src/errors/offload-error.js'
+import { BuildError, ConfigurationError, MachineError, OffloadError, TrustError } from '../../../src/errors/offload-error.js'
 import { offloadDerivation, type OffloadDerivationPorts } from '../../../src/offload/offload-derivation.js'
 import type { Connection, Probe } from '../../../src/plugin-api/index.js'
 import type { RemoteStore } from '../../../src/remote-store/remote-store.js'
@@ -27,6 +27,7 @@ class Scene {
   readonly held: string[] = []
   readonly controller = new AbortController()
   readonly asked: string[][] = []
+  readonly health: string[] = []
   log = ''
   freeBytes = gibibyte
   probes = 0
@@ -53,8 +54,8 @@ class Scene {
   }
 
   /** The next machine that has not been tried. */
-  reselect(tried: ReadonlySet<string>): Selection {
-    this.asked.push([...tried])
+  reselect(tried: ReadonlySet<string>, desperate = false): Selection {
+    this.asked.push([...tried, ...(desperate ? ['desperate'] : [])])
     const next = Object.keys(this.behaviours).find((name) => !tried.has(`${name}:22`))
     return next === undefined ? { kind: 'unreachable', verdicts: [] } : this.chosen(next)
   }
@@ -64,7 +65,7 @@ class Scene {
     const ports: OffloadDerivationPorts = {
       ...this.stores.ports(),
       openRemoteStore: async (connection) => this.stores.remote([], this.behaviours[connection.machine.name]),
-      reselect: async (_task, tried) => this.reselect(tried),
+      reselect: async (_task, tried, _signal, desperate = false) => this.reselect(tried, desperate),
       probe: async () => {
         this.probes += 1
         return { at: 0, load: 0, cores: 1, normalizedLoad: 0, freeBytes: this.freeBytes }
@@ -75,6 +76,10 @@ class Scene {
       },
       history: { append: async (entry) => void this.history.push(entry) },
       links: { learn: async () => undefined },
+      health: {
+        passed: ({ name }, stage) => void this.health.push(`${name} ${stage}`),
+        failed: ({ name }, stage, error) => void this.health.push(`${name} ${stage} failed: ${error instanceof OffloadError ? error.code : String(error)}`),
+      },
       ...changes,
     }
     return offloadDerivation(this.task, this.chosen(first), 5, ports, (bytes) => void (this.log += Buffer.from(bytes).toString()), this.controller.signal)
@@ -100,6 +105,7 @@ describe('offloading a derivation', () => {
     expect(scene.history).toMatchObject([{ machine: 'b1:22', outcome: 'built', status: 0, fetched: { items: 1 } }])
     expect(Object.keys(scene.history[0]?.seconds ?? {})).toEqual(['select', 'send', 'build', 'fetch'])
     expect(scene.stores.strangers(scene.output)).toEqual([])
+    expect(scene.health).toEqual(['b1 used', 'b1 done'])
   })
 
   it.each([100, 101])('takes the build\'s own failure, %i, as final', async (status) => {
@@ -109,6 +115,7 @@ describe('offloading a derivation', () => {
     expect(scene.history).toMatchObject([{ outcome: 'build-failed', status }])
     expect(scene.messages()).toContain(`> derivation 'hello.drv' offloaded to 'b1' failed: building: exit code ${status}`)
     expect(scene.held).toEqual([])
+    expect(scene.health, 'it was no failure of the machine').toEqual(['b1 used', 'b1 done'])
     // A build that ran out of time says nothing about the disk.
     expect(scene.probes).toBe(status === 100 ? 1 : 0)
   })
@@ -137,6 +144,8 @@ describe('offloading a derivation', () => {
     expect(scene.messages().some((text) => /^> 'b1' failed \([a-z-]+\); trying 'b2'$/.test(text))).toBe(true)
     // The first one's slot is given back before the second one's build begins.
     const { events } = scene.stores
+    expect(scene.health.at(-3)).toMatch(/^b1 use failed: (connection-lost|unauthorized-key)$/)
+    expect(scene.health.slice(-2)).toEqual(['b2 used', 'b2 done'])
     expect(events.indexOf('release b1')).toBeLessThan(events.lastIndexOf('build hello.drv'))
     expect(scene.held).toEqual([])
     expect(scene.stores.strangers(scene.output)).toEqual([])
@@ -172,7 +181,16 @@ describe('offloading a derivation', () => {
     const scene = new Scene({ b1: failing(lost()) })
     expect(await scene.run()).toBe(1)
     expect(scene.messages().at(-1)).toBe(">! no other machine can take 'hello.drv' now")
+    expect(scene.asked).toEqual([['b1:22'], ['b1:22', 'desperate']])
     expect(scene.held).toEqual([])
+  })
+
+  it('goes back to a machine that is set aside rather than fail for lack of others', async () => {
+    const scene = new Scene({ b1: failing(lost()), b2: {} })
+    const reselect: OffloadDerivationPorts['reselect'] = async (_task, tried, _signal, desperate = false) =>
+      desperate ? scene.reselect(tried, desperate) : { kind: 'unreachable', verdicts: [] }
+    expect(await scene.run({ reselect })).toBe(0)
+    expect(scene.asked).toEqual([['b1:22', 'desperate']])
   })
 
   it('waits while all others are busy, and says so once', async () => {
@@ -225,6 +243,7 @@ describe('offloading a derivation', () => {
     expect(scene.history).toMatchObject([{ outcome: 'cancelled', status: 1 }])
     expect(scene.asked).toEqual([])
     expect(scene.messages().filter((text) => text.includes('failed'))).toEqual([])
+    expect(scene.health).toEqual(['b2 used'])
     expect(scene.held).toEqual([])
   })
 })

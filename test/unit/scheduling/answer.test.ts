@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { answerWithout } from '../../../src/scheduling/answer.js'
 
-const answer = (kind: 'none' | 'busy' | 'unreachable', { wantsLocal = true, system = 'x86_64-linux', onUnreachable = 'local' }: { wantsLocal?: boolean; system?: string; onUnreachable?: 'local' | 'wait' } = {}) =>
+const answer = (kind: 'none' | 'busy' | 'disabled' | 'unreachable', { wantsLocal = true, system = 'x86_64-linux', onUnreachable = 'local' }: { wantsLocal?: boolean; system?: string; onUnreachable?: 'local' | 'wait' } = {}) =>
   answerWithout({ kind, verdicts: [] }, { derivation: '/gnu/store/x.drv', system, features: [], wantsLocal }, { daemonSystem: 'x86_64-linux', onUnreachable })
 
 describe('answerWithout', () => {
@@ -15,5 +15,12 @@ describe('answerWithout', () => {
     expect(answer('unreachable', { wantsLocal: false })).toBe('postpone')
     expect(answer('unreachable', { system: 'aarch64-linux' })).toBe('postpone')
     expect(answer('unreachable', { onUnreachable: 'wait' })).toBe('postpone')
+  })
+
+  it('leaves it to the daemon when people want none of the machines used, and has what it cannot build wait for them', () => {
+    expect(answer('disabled')).toBe('decline')
+    expect(answer('disabled', { onUnreachable: 'wait' })).toBe('decline')
+    expect(answer('disabled', { wantsLocal: false })).toBe('postpone')
+    expect(answer('disabled', { system: 'aarch64-linux' })).toBe('postpone')
   })
 })

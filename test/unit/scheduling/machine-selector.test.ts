@@ -3,10 +3,13 @@ import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { ConfigurationError, MachineError } from '../../../src/errors/offload-error.js'
 import type { BuildMachine, BuildRequest, SchedulingStrategy } from '../../../src/plugin-api/index.js'
-import { defaultSelectionPolicy, MachineSelector, type MachineHealth, type Selection, type SelectionPorts } from '../../../src/scheduling/machine-selector.js'
+import { defaultSelectionPolicy, MachineSelector, type Selection, type SelectionPorts } from '../../../src/scheduling/machine-selector.js'
+import { clockTime } from '../../../src/scheduling/clock-time.js'
+import type { Trouble } from '../../../src/state/health-files.js'
 import { machine } from '../machines/machine-fixture.js'
 import { FakeClock, settled } from './fake-clock.js'
 import { FakeFarm, probeOutput, type Behaviour } from './fake-farm.js'
+import { SharedMemory } from './fake-health.js'
 
 const request: BuildRequest = { derivation: '/gnu/store/x.drv', system: 'x86_64-linux', features: [], wantsLocal: false }
 
@@ -29,11 +32,17 @@ beforeEach(() => {
 
 function setUp(behaviours: Record<string, Behaviour>, ports: Partial<SelectionPorts> = {}) {
   const farm = new FakeFarm(clock, behaviours)
-  const selector = new MachineSelector({ connect: farm.connect, slots: farm.slots, strategy: bySpeed, clock, random: () => 0, ...ports })
+  const memory = new SharedMemory()
+  const selector = new MachineSelector({ connect: farm.connect, slots: farm.slots, strategy: bySpeed, clock, random: () => 0, health: memory.health(clock), ...ports })
   const select = (machines: readonly BuildMachine[], tried?: ReadonlySet<string>) =>
     clock.drive(selector.select(request, machines, { signal: controller.signal, ...(tried === undefined ? {} : { tried }) }))
-  return { farm, selector, select }
+  return { farm, memory, selector, select }
 }
+
+/** Of a machine that failed a second ago. */
+const trouble = (now: number, rest: Partial<Trouble> = {}): Trouble => ({
+  failures: 1, since: now - 1000, at: now - 1000, until: now, stage: 'reach', code: 'connection-refused', reason: 'connecting: refused', passed: false, ...rest,
+})
 
 const codes = ({ verdicts }: Selection) => verdicts.map(({ machine: { name }, code }) => `${name} ${code}`)
 const reasons = ({ verdicts }: Selection) => verdicts.map(({ machine: { name }, reason }) => `${name}: ${reason}`)
@@ -142,16 +151,19 @@ describe('MachineSelector', () => {
     expect((await select(three, new Set(['a:22', 'b:22', 'c:22']))).kind).toBe('unreachable')
   })
 
-  it('does not ask a machine whose health says not now', async () => {
-    const healthOf = ({ name }: BuildMachine): MachineHealth => (name === 'a' ? { notNow: 'no answer 3 times, next try in 40 s' } : {})
-    const { farm, select } = setUp({}, { healthOf })
-    expect(reasons(await select(three))[0]).toBe('a: no answer 3 times, next try in 40 s')
+  it('does not ask a machine that is set aside', async () => {
+    const { farm, memory, select } = setUp({})
+    memory.troubles.set('a', trouble(clock.now(), { until: clock.now() + 40_000 }))
+    const reason = `a: set aside until ${clockTime(1_040_000)}: connecting: refused at ${clockTime(999_000)}`
+    expect(reasons(await select(three))[0]).toBe(reason)
     expect(farm.log).toEqual(['0 connect b'])
-    expect((await select([machine('a')])).kind).toBe('unreachable')
+    const alone = await select([machine('a')])
+    expect(alone.kind).toBe('unreachable')
+    expect(codes(alone)).toEqual(['a resting'])
   })
 
   it('tells the strategy slots, last probes, time and chance', async () => {
-    const last = { at: 5, load: 1, cores: 2, normalizedLoad: 0.5, freeBytes: 7 }
+    const last = { at: 995_000, load: 1, cores: 2, normalizedLoad: 0.5, freeBytes: 2 ** 30 }
     const seen: unknown[] = []
     const strategy: SchedulingStrategy = {
       name: 'curious',
@@ -160,7 +172,8 @@ describe('MachineSelector', () => {
         return []
       },
     }
-    const { farm, select } = setUp({ a: { taken: 1 } }, { strategy, random: () => 0.25, healthOf: ({ name }) => (name === 'b' ? { probe: last } : undefined) })
+    const { farm, memory, select } = setUp({ a: { taken: 1 } }, { strategy, random: () => 0.25 })
+    memory.probes.set('b', { probe: last, taken: 0 })
     const selection = await select([machine('a', { parallelBuilds: 4 }), machine('b')])
     expect(seen).toEqual([request, 1_000_000, 0.25, { freeSlots: 3, probe: undefined }, { freeSlots: 1, probe: last }])
     expect(selection.kind).toBe('busy')
@@ -236,8 +249,12 @@ describe('MachineSelector', () => {
         clock = new FakeClock()
         const abort = new AbortController()
         const farm = new FakeFarm(clock, behaviours)
+        const memory = new SharedMemory()
+        for (const [index, name] of Object.keys(behaviours).entries()) {
+          if (index % 3 === 2) memory.troubles.set(name, trouble(clock.now(), { until: clock.now() - 1 }))
+        }
         const selector = new MachineSelector(
-          { connect: farm.connect, slots: farm.slots, strategy: bySpeed, clock, random: () => 0 },
+          { connect: farm.connect, slots: farm.slots, strategy: bySpeed, clock, random: () => 0, health: memory.health(clock) },
           { ...defaultSelectionPolicy, maxRunning },
         )
         if (abortAt !== null) clock.after(abortAt, () => abort.abort(new Error('enough')))
@@ -253,7 +270,7 @@ describe('MachineSelector', () => {
         await clock.advance(120_000)
         expect(farm.open).toEqual(new Set(chosen === undefined ? [] : [chosen.connection]))
         await chosen?.release()
-        expect([farm.open.size, farm.heldSlots.size, clock.pending, getEventListeners(abort.signal, 'abort').length]).toEqual([0, 0, 0, 0])
+        expect([farm.open.size, farm.heldSlots.size, memory.trials.size, clock.pending, getEventListeners(abort.signal, 'abort').length]).toEqual([0, 0, 0, 0, 0])
       }),
       { numRuns: 300 },
     )
