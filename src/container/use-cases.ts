@@ -136,6 +136,8 @@ export async function makeDecider(root: Root) {
       links: new LinkMemory(ports.stateDirectory),
       health: memory,
       answerPolicy: { daemonSystem: words.system, onUnreachable: configuration.onUnreachable },
+      // A little more than a connect time-out, so that the first machine's own account of what is wrong arrives.
+      patienceMs: configuration.timeouts.connectMs + 250,
       cleanUp: () => void removeLeftovers(ports.storeDirectory, ports.stateDirectory),
       buildLog: toStream(openBuildLog),
       said: new Set(),
@@ -148,7 +150,7 @@ export async function makeDecider(root: Root) {
           warnings: [...gathered.warnings, ...gathered.failures.map(({ source, error }) => ({ code: 'source-failed', message: `${source}: ${String(error)}` }))],
         }
       },
-      select: (request, machines, tried, signal, desperate = false) => selector.select(request, machines, { signal, tried, desperate }),
+      select: (request, machines, options) => selector.select(request, machines, options),
     }
     const limits = { maxSilentTime: words.maxSilentSeconds, timeout: words.buildTimeoutSeconds }
     return (request: Parameters<typeof decide>[0], signal: AbortSignal) => decide(request, limits, decidePorts, signal)

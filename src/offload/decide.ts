@@ -3,7 +3,7 @@ import { matchMachines } from '../machines/match-machines.js'
 import type { BuildMachine, BuildRequest, Warning } from '../plugin-api/index.js'
 import type { Consumer } from '../protocol/consumer.js'
 import { answerWithout, type AnswerPolicy } from '../scheduling/answer.js'
-import type { Chosen, Selection } from '../scheduling/machine-selector.js'
+import type { Chosen, Selection, SelectionOptions } from '../scheduling/machine-selector.js'
 import * as messages from './messages.js'
 import type { OffloadDerivationPorts } from './offload-derivation.js'
 
@@ -19,8 +19,10 @@ export type Decision =
 export interface DecidePorts extends Omit<OffloadDerivationPorts, 'reselect'> {
   /** Read anew for each request: one process may be asked many times before it accepts. */
   machines(signal: AbortSignal): Promise<{ readonly machines: readonly BuildMachine[]; readonly warnings: readonly Warning[] }>
-  select(request: BuildRequest, machines: readonly BuildMachine[], tried: ReadonlySet<string>, signal: AbortSignal, desperate?: boolean): Promise<Selection>
+  select(request: BuildRequest, machines: readonly BuildMachine[], options: SelectionOptions): Promise<Selection>
   readonly answerPolicy: AnswerPolicy
+  /** Milliseconds after which machines that have not answered are given up where the daemon can build instead. */
+  readonly patienceMs: number
   /** Takes away what killed hooks left in the store. */
   cleanUp(): void
   readonly buildLog: Consumer
@@ -39,7 +41,7 @@ export async function decide(request: BuildRequest, limits: BuildLimits, ports: 
   const started = ports.monotonic()
   const { machines, warnings } = await ports.machines(signal)
   for (const warning of warnings) ports.log.warn(warning.message)
-  const selecting = ports.select(request, machines, new Set(), signal)
+  const selecting = ports.select(request, machines, { signal, deadlineMs: mayBuildHere(request, ports) ? ports.patienceMs : undefined })
   // Needed after an accept alone: loaded while machines are asked, and not at all where there is none to ask.
   const loading = matchMachines(machines, request).suited.length > 0 ? import('./offload-derivation.js') : undefined
   const selection = await selecting
@@ -50,7 +52,7 @@ export async function decide(request: BuildRequest, limits: BuildLimits, ports: 
   tellChoice(selection, ports)
   const selectMilliseconds = ports.monotonic() - started
   const reselect: OffloadDerivationPorts['reselect'] = async (task, tried, cancelled, desperate) => {
-    const next = await ports.select(task.request, machines, tried, cancelled, desperate)
+    const next = await ports.select(task.request, machines, { tried, signal: cancelled, desperate })
     if (next.kind === 'chosen') tellChoice(next, ports)
     return next
   }
@@ -64,6 +66,11 @@ export async function decide(request: BuildRequest, limits: BuildLimits, ports: 
     },
     abandon: () => selection.release(),
   }
+}
+
+/** The daemon is told to build it itself if no machine answers. */
+function mayBuildHere(request: BuildRequest, { answerPolicy }: DecidePorts): boolean {
+  return answerWithout({ kind: 'unreachable', verdicts: [] }, request, answerPolicy) === 'decline'
 }
 
 /** What others have left is in nobody's way: that it cannot be removed must not fail this build. */

@@ -6,7 +6,7 @@ import { OffloadError } from '../errors/offload-error.js'
 import { machineId } from '../machines/machine-id.js'
 import type { BuildMachine, Probe } from '../plugin-api/index.js'
 import type { Disabled, DisabledStore } from '../state/disabled-files.js'
-import type { HealthStore, LastProbe, Trouble } from '../state/health-files.js'
+import type { HealthStore, LastProbe, Slowness, Trouble } from '../state/health-files.js'
 import type { Clock } from './clock.js'
 import { clockTime, dateAndTime } from './clock-time.js'
 
@@ -24,6 +24,8 @@ export interface Outlook {
   readonly state: 'well' | 'due' | 'resting' | 'disabled'
   /** For people; where the state is another than `well`. */
   readonly reason?: string | undefined
+  /** When it was last asked it did not answer as soon as others: nobody should wait for it. */
+  readonly slow: boolean
   /** No older than {@link probeFreshMs}, as the machine said it. */
   readonly last?: LastProbe | undefined
 }
@@ -43,13 +45,13 @@ export class Health {
 
   /** Looks without taking anything. */
   outlook(machine: BuildMachine): Outlook {
-    const last = this.#freshProbe(machine)
+    const facts = { last: this.#freshProbe(machine), slow: this.#slowness(machine) !== undefined }
     const disabled = this.disabled(machine)
-    if (disabled !== undefined) return { state: 'disabled', reason: disabledReason(disabled), last }
+    if (disabled !== undefined) return { ...facts, state: 'disabled', reason: disabledReason(disabled) }
     const trouble = this.trouble(machine)
-    if (trouble === undefined || trouble.passed) return { state: 'well', last }
+    if (trouble === undefined || trouble.passed) return { ...facts, state: 'well' }
     const state = this.ports.clock.now() < trouble.until ? 'resting' : 'due'
-    return { state, reason: restReason(trouble), last }
+    return { ...facts, state, reason: restReason(trouble) }
   }
 
   /** What speaks against the machine, if anything does. */
@@ -68,12 +70,17 @@ export class Health {
 
   /**
    * Takes the right to try a machine that is due. It lasts until the machine has shown whether it works, in the step in which it failed last, or is left.
-   * @returns false if another process has it
+   * @returns `taken` if another process has it, `failed` if it has made use of it since we looked, in vain
    */
-  begin(machine: BuildMachine): boolean {
+  begin(machine: BuildMachine): 'begun' | 'taken' | 'failed' {
     const trial = this.ports.files.lockTrial(machine)
-    if (trial !== undefined) this.#trials.set(machineId(machine), trial)
-    return trial !== undefined
+    if (trial === undefined) return 'taken'
+    if (this.outlook(machine).state === 'resting') {
+      trial.release()
+      return 'failed'
+    }
+    this.#trials.set(machineId(machine), trial)
+    return 'begun'
   }
 
   /** Gives up a trial, if there is one, without a result. */
@@ -123,6 +130,28 @@ export class Health {
       else if (stage === 'used' && !trouble.passed) this.ports.files.setTrouble(machine, { ...trouble, passed: true })
     }
     if (stage !== 'reached' || trouble?.stage !== 'use') this.leave(machine)
+  }
+
+  /**
+   * It took longer to answer than a machine in order does. Was another one taken meanwhile, its own time-out never came: without this note every decision would give it a head start again. It stays in
+   * the running, as it may only be far away or busy, but nobody waits for it for a while.
+   */
+  hesitated(machine: BuildMachine): void {
+    const { files, clock, random } = this.ports
+    if (this.#slowness(machine) !== undefined) return
+    const times = (files.slowness(machine)?.times ?? 0) + 1
+    files.setSlowness(machine, { times, until: clock.now() + restMs(times, random()) })
+  }
+
+  /** It answered as soon as a machine in order does. */
+  answeredPromptly(machine: BuildMachine): void {
+    if (this.ports.files.slowness(machine) !== undefined) this.ports.files.setSlowness(machine, undefined)
+  }
+
+  #slowness(machine: BuildMachine): Slowness | undefined {
+    const slowness = this.ports.files.slowness(machine)
+    const wait = slowness === undefined ? 0 : slowness.until - this.ports.clock.now()
+    return wait > 0 && wait <= longestRestMs ? slowness : undefined
   }
 
   #freshProbe(machine: BuildMachine): LastProbe | undefined {

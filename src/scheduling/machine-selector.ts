@@ -1,37 +1,26 @@
 import { ConfigurationError } from '../errors/offload-error.js'
 import { machineId } from '../machines/machine-id.js'
 import { matchMachines } from '../machines/match-machines.js'
-import type { BuildMachine, BuildRequest, Candidate, Connection, Probe, Ranked, SchedulingStrategy } from '../plugin-api/index.js'
-import type { LastProbe } from '../state/health-files.js'
-import type { Clock } from './clock.js'
-import { believedProbe, type Health } from './health.js'
-import { probe } from './probe.js'
-import { raceInOrder, type Entrant } from './race.js'
+import type { BuildMachine, BuildRequest, Connection, Probe, Ranked, SchedulingStrategy } from '../plugin-api/index.js'
+import { Contest, type Contender, type ContestPolicy, type ContestPorts, type Passed } from './contest.js'
+import { believedProbe } from './health.js'
+import { raceInOrder } from './race.js'
 import type { Slot, SlotCount } from './slots.js'
 import { VerdictBoard } from './verdict-board.js'
-import { failureVerdict, fitness, objection, type Verdict, withoutMachine } from './verdict.js'
+import { fitness, objection, type Verdict, withoutMachine } from './verdict.js'
 
-export interface SelectionPorts {
-  /** @throws OffloadFailure. A connection that comes although `signal` is aborted is closed. */
-  readonly connect: (machine: BuildMachine, signal: AbortSignal) => Promise<Connection>
+export interface SelectionPorts extends ContestPorts {
   readonly slots: {
     take(machine: BuildMachine): Slot | undefined
     count(machine: BuildMachine): SlotCount
   }
   readonly strategy: SchedulingStrategy
-  readonly clock: Clock
   /** Uniform in [0, 1). */
   readonly random: () => number
-  readonly health: Pick<Health, 'outlook' | 'begin' | 'leave' | 'probed' | 'failed' | 'passed'>
 }
 
 /** Times in milliseconds. */
-export interface SelectionPolicy {
-  readonly storeDirectory: string
-  /** Less free space on a machine and nothing is sent there. */
-  readonly minimumFreeBytes: number
-  readonly probeMs: number
-  readonly headStartMs: number
+export interface SelectionPolicy extends ContestPolicy {
   readonly graceMs: number
   readonly maxRunning: number
 }
@@ -44,6 +33,7 @@ export const defaultSelectionPolicy: SelectionPolicy = {
   headStartMs: 400,
   graceMs: 50,
   maxRunning: 8,
+  trialMs: 1_000,
 }
 
 export interface Chosen {
@@ -66,25 +56,13 @@ export interface SelectionOptions {
   /** `NAME:PORT` of machines this derivation has been tried on in vain. */
   readonly tried?: ReadonlySet<string>
   /** Machines that are set aside are asked as well: there is nothing to lose any more. */
-  readonly desperate?: boolean
-}
-
-interface Contender {
-  readonly candidate: Candidate
-  readonly slot: Slot
-  /** Taken before we took one. */
-  readonly taken: number
-  /** Fresh enough to do without asking again. */
-  readonly last: LastProbe | undefined
+  readonly desperate?: boolean | undefined
+  /** Milliseconds after which it is over, and machines that have not answered are taken for dead. */
+  readonly deadlineMs?: number | undefined
 }
 
 interface RankedContender extends Contender {
   readonly ranked: Ranked
-}
-
-interface Passed {
-  readonly connection: Connection
-  readonly probe: Probe
 }
 
 /**
@@ -98,7 +76,7 @@ export class MachineSelector {
     readonly policy: SelectionPolicy = defaultSelectionPolicy,
   ) {}
 
-  async select(request: BuildRequest, machines: readonly BuildMachine[], { signal, tried = new Set(), desperate = false }: SelectionOptions): Promise<Selection> {
+  async select(request: BuildRequest, machines: readonly BuildMachine[], { signal, tried = new Set(), desperate = false, deadlineMs }: SelectionOptions): Promise<Selection> {
     signal.throwIfAborted()
     const board = new VerdictBoard(machines)
     const { suited, unsuited } = matchMachines(machines, request)
@@ -113,19 +91,17 @@ export class MachineSelector {
         if (contender !== undefined) contenders.push(contender)
       }
       const ranked = contenders.length === 0 ? [] : await this.#rank(request, contenders, board)
+      const contest = new Contest(this.ports, this.policy, board, signal)
       const won = await raceInOrder(
-        ranked.map((contender) => this.#entrant(contender, board)),
-        { ...this.policy, clock: this.ports.clock, signal },
+        ranked.map((contender) => contest.entrant(contender)),
+        { ...this.policy, deadlineMs, clock: this.ports.clock, signal },
       )
       winner = won === undefined ? undefined : ranked[won.index]
+      if (won === undefined && deadlineMs !== undefined) contest.giveUp(deadlineMs)
       if (won === undefined || winner === undefined) return { kind: board.withoutChoice(), verdicts: board.list() }
       return this.#chosen(winner, won.value, board)
     } finally {
-      for (const { slot, candidate: { machine } } of contenders) {
-        if (slot === winner?.slot) continue
-        slot.release()
-        this.ports.health.leave(machine)
-      }
+      for (const { slot } of contenders) if (slot !== winner?.slot) slot.release()
     }
   }
 
@@ -135,7 +111,7 @@ export class MachineSelector {
       board.put({ machine, code: 'tried-before', reason: 'failed with this derivation before' })
       return undefined
     }
-    const { state, reason = '', last } = health.outlook(machine)
+    const { state, reason = '', last, slow } = health.outlook(machine)
     if (state === 'disabled' || (state === 'resting' && !desperate)) {
       board.put({ machine, code: state, reason })
       return undefined
@@ -151,14 +127,11 @@ export class MachineSelector {
       const slot = slots.take(machine)
       if (slot === undefined) {
         board.put({ machine, code: 'slots-taken', reason: `${machine.parallelBuilds} of ${machine.parallelBuilds} slots taken` })
-      } else if (state === 'due' && !desperate && !health.begin(machine)) {
-        slot.release()
-        board.put({ machine, code: 'resting', reason: `${reason}; another process tries it again just now` })
       } else {
         const taken = total - free
         const probe = last === undefined ? undefined : believedProbe(last, taken)
         // A machine that is tried again has to show that it works.
-        return { slot, taken, last: state === 'well' ? last : undefined, candidate: { machine, freeSlots: Math.max(1, free), probe } }
+        return { slot, taken, slow, onTrial: state === 'due' && !desperate, last: state === 'well' ? last : undefined, candidate: { machine, freeSlots: Math.max(1, free), probe } }
       }
     } catch (error) {
       if (!(error instanceof ConfigurationError)) throw error
@@ -181,55 +154,12 @@ export class MachineSelector {
     }
     for (const [machine, { slot }] of left) {
       slot.release()
-      this.ports.health.leave(machine)
       board.put({ machine, code: 'not-ranked', reason: `left out by the scheduling strategy ${strategy.name}` })
     }
     return order
   }
 
-  #entrant(contender: Contender, board: VerdictBoard): Entrant<Passed> {
-    return {
-      run: async (signal) => {
-        const passed = await this.#ask(contender, board, signal)
-        if (passed === undefined) contender.slot.release()
-        return passed
-      },
-      discard: ({ connection }) => closeQuietly(connection),
-    }
-  }
-
-  async #ask({ candidate: { machine }, taken, last }: Contender, board: VerdictBoard, signal: AbortSignal): Promise<Passed | undefined> {
-    const { clock, health } = this.ports
-    const began = clock.now()
-    const failed = (phase: 'connect' | 'probe', error: unknown) => {
-      // What fails because it was called off says nothing about the machine.
-      if (signal.aborted) return
-      board.put(failureVerdict(machine, phase, error))
-      health.failed(machine, 'reach', error, began)
-    }
-    let connection: Connection
-    try {
-      connection = await this.ports.connect(machine, signal)
-    } catch (error) {
-      failed('connect', error)
-      return undefined
-    }
-    try {
-      // That it answers is seen from the connection; what else there is to know, another build has asked a moment ago.
-      const seen = last?.probe ?? await probe(connection, { ...this.policy, clock, signal })
-      if (last === undefined) health.probed(machine, { probe: seen, taken })
-      health.passed(machine, 'reached')
-      const verdict = objection(machine, seen, this.policy.minimumFreeBytes)
-      if (verdict === undefined) return { connection, probe: seen }
-      if (!signal.aborted) board.put(verdict)
-    } catch (error) {
-      failed('probe', error)
-    }
-    closeQuietly(connection)
-    return undefined
-  }
-
-  #chosen({ candidate: { machine }, slot, ranked }: RankedContender, { connection, probe: seen }: Passed, board: VerdictBoard): Chosen {
+  #chosen({ candidate: { machine }, slot, ranked, onTrial }: RankedContender, { connection, probe: seen }: Passed, board: VerdictBoard): Chosen {
     const { health } = this.ports
     board.put({ machine, code: 'chosen', reason: `${ranked.reason}, ${fitness(seen)}`, probe: seen })
     board.fill((other) => ({ machine: other, code: 'not-needed', reason: `not needed, ${machine.name} was chosen` }))
@@ -242,14 +172,9 @@ export class MachineSelector {
       verdicts: board.list(),
       async release() {
         slot.release()
-        health.leave(machine)
+        if (onTrial) health.leave(machine)
         await connection.close()
       },
     }
   }
-}
-
-/** Nobody waits for it, and nothing depends on how a connection that is of no use any more ends. */
-function closeQuietly(connection: Connection): void {
-  connection.close().catch(() => {})
 }

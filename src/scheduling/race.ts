@@ -4,6 +4,8 @@ import type { Clock } from './clock.js'
 export interface Entrant<T> {
   /** Fulfilled with undefined if this way is barred; rejected only when nothing at all should be tried any more. */
   run(signal: AbortSignal): Promise<T | undefined>
+  /** False: it is not expected to arrive, so the next one starts along with it. */
+  readonly headStart?: boolean
   /** Gives back what `run` came up with too late or in vain. Must not throw. */
   discard(value: T): void
 }
@@ -17,6 +19,8 @@ export interface RaceOptions {
   readonly graceMs: number
   /** At a time. */
   readonly maxRunning: number
+  /** Milliseconds after which the race is over, whoever is still running. */
+  readonly deadlineMs?: number | undefined
 }
 
 export interface Won<T> {
@@ -26,7 +30,7 @@ export interface Won<T> {
 
 /**
  * Tries entrants in order of preference with head starts: in the usual case the first arrives before the second is even started. Fulfilled with
- * the best one that has arrived, or undefined when every one has failed. By then all others are aborted, and what they brought or
+ * the best one that has arrived, or undefined when every one has failed or the deadline has passed. By then all others are aborted, and what they brought or
  * will still bring is discarded; nothing is awaited for that. Rejected when the signal is aborted.
  */
 export function raceInOrder<T>(entrants: readonly Entrant<T>[], options: RaceOptions): Promise<Won<T> | undefined> {
@@ -39,6 +43,7 @@ class Race<T> {
   #next = 0
   #over = false
   #cancelHeadStart = () => {}
+  #cancelDeadline = () => {}
   #cancelGrace: (() => void) | undefined
 
   constructor(
@@ -52,6 +57,8 @@ class Race<T> {
     const { signal } = this.options
     if (signal.aborted) return this.reject(signal.reason)
     signal.addEventListener('abort', this.#onAbort, { once: true })
+    const { clock, deadlineMs } = this.options
+    if (deadlineMs !== undefined) this.#cancelDeadline = clock.after(deadlineMs, () => this.#finish(Math.min(...this.#arrived.keys())))
     this.#advance()
   }
 
@@ -69,7 +76,7 @@ class Race<T> {
       return
     }
     if (this.#next === this.entrants.length) {
-      if (this.#running.size === 0) this.#finish(undefined)
+      if (this.#running.size === 0) this.#finish(Infinity)
       return
     }
     if (this.#running.size >= this.options.maxRunning) return
@@ -99,13 +106,15 @@ class Race<T> {
       },
       (error: unknown) => this.#fail(error),
     )
+    if (entrant.headStart === false) this.#advance()
   }
 
-  #finish(index: number | undefined): void {
-    const value = index === undefined ? undefined : this.#arrived.get(index)
-    if (index !== undefined) this.#arrived.delete(index)
+  /** @param index of one that has arrived; of none: nobody wins */
+  #finish(index: number): void {
+    const value = this.#arrived.get(index)
+    this.#arrived.delete(index)
     this.#end()
-    this.resolve(index === undefined || value === undefined ? undefined : { index, value })
+    this.resolve(value === undefined ? undefined : { index, value })
   }
 
   #fail(reason: unknown): void {
@@ -118,6 +127,7 @@ class Race<T> {
     this.#over = true
     this.#cancelHeadStart()
     this.#cancelGrace?.()
+    this.#cancelDeadline()
     this.options.signal.removeEventListener('abort', this.#onAbort)
     for (const controller of this.#running.values()) controller.abort(new DOMException('another machine was chosen', 'AbortError'))
     for (const [index, value] of this.#arrived) this.entrants[index]?.discard(value)

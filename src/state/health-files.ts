@@ -1,6 +1,6 @@
 /**
- * What hooks tell each other of a machine, in its folder `STATE/offload/NAME:PORT/`: `health.json`, why it is set aside; `probe.json`, how it was when it was last asked; `trial`, an
- * empty file whose lock is the right to try again a machine that was set aside. Two files of facts rather than one: a probe that is written down can then never
+ * What hooks tell each other of a machine, in its folder `STATE/offload/NAME:PORT/`: `health.json`, why it is set aside; `slow.json`, that it was slow to answer; `probe.json`, how it was when it was last asked; `trial`, an
+ * empty file whose lock is the right to try again a machine that was set aside. Files of facts of their own: a probe that is written down can then never
  * undo the news of a failure. What is not as it should be, or about a machine described otherwise, counts as nothing known.
  */
 import { closeSync, constants, mkdirSync, openSync } from 'node:fs'
@@ -31,6 +31,14 @@ export interface Trouble {
   readonly passed: boolean
 }
 
+/** It has not answered as soon as a machine in order does, and another one was taken. Times in milliseconds since the epoch. */
+export interface Slowness {
+  /** In a row. */
+  readonly times: number
+  /** Nobody waits for it before. */
+  readonly until: number
+}
+
 export interface LastProbe {
   readonly probe: Probe
   /** Build slots that were taken then, by this host's bookkeeping. */
@@ -40,6 +48,8 @@ export interface LastProbe {
 export interface HealthStore {
   trouble(machine: Described): Trouble | undefined
   setTrouble(machine: Described, trouble: Trouble | undefined): void
+  slowness(machine: Described): Slowness | undefined
+  setSlowness(machine: Described, slowness: Slowness | undefined): void
   lastProbe(machine: Described): LastProbe | undefined
   setLastProbe(machine: Described, last: LastProbe): void
   /** The right to try the machine, until it is released or the process ends; undefined if somebody has it. */
@@ -51,11 +61,13 @@ const longestReason = 500
 export class HealthFiles implements HealthStore {
   readonly #stateDirectory: string
   readonly #health: MachineMemory
+  readonly #slow: MachineMemory
   readonly #probe: MachineMemory
 
   constructor(stateDirectory: string) {
     this.#stateDirectory = stateDirectory
     this.#health = new MachineMemory(stateDirectory, 'health')
+    this.#slow = new MachineMemory(stateDirectory, 'slow')
     this.#probe = new MachineMemory(stateDirectory, 'probe')
   }
 
@@ -71,6 +83,19 @@ export class HealthFiles implements HealthStore {
     quietly(() => {
       if (trouble === undefined) this.#health.forgetNow(machine)
       else this.#health.rememberNow(machine, { ...trouble, reason: trouble.reason.slice(0, longestReason), way: fingerprint(machine) })
+    })
+  }
+
+  slowness(machine: Described): Slowness | undefined {
+    const { times, until, way } = this.#slow.recallNow(machine)
+    if (way === undefined || way !== fingerprint(machine)) return undefined
+    return isCount(times) && times >= 1 && isTime(until) ? { times, until } : undefined
+  }
+
+  setSlowness(machine: Described, slowness: Slowness | undefined): void {
+    quietly(() => {
+      if (slowness === undefined) this.#slow.forgetNow(machine)
+      else this.#slow.rememberNow(machine, { ...slowness, way: fingerprint(machine) })
     })
   }
 

@@ -17,6 +17,7 @@ class Scene {
   readonly held: string[] = []
   readonly seen: { machines: readonly string[]; tried: readonly string[] }[] = []
   readonly controller = new AbortController()
+  readonly deadlines: (number | undefined)[] = []
   listings = 0
 
   chosen(name: string): Chosen {
@@ -40,11 +41,13 @@ class Scene {
         this.listings += 1
         return { machines: [machine('b1'), machine('b2')], warnings: [] }
       },
-      select: async (_request, machines, tried) => {
+      select: async (_request, machines, { tried = new Set<string>(), deadlineMs }) => {
+        this.deadlines.push(deadlineMs)
         this.seen.push({ machines: machines.map(({ name }) => name), tried: [...tried] })
         return typeof selection === 'function' ? selection() : selection
       },
       answerPolicy: { daemonSystem: 'x86_64-linux', onUnreachable: 'local' },
+      patienceMs: 10_250,
       cleanUp: () => this.stores.note('clean up'),
       buildLog: () => undefined,
       probe: async () => probe,
@@ -60,6 +63,25 @@ class Scene {
 }
 
 describe('the answer to a request', () => {
+  it('is not waited for longer than it takes to see that a machine is dead, if the daemon can build it instead', async () => {
+    const scene = new Scene()
+    await scene.decide({ kind: 'unreachable', verdicts: [] })
+    await scene.decide({ kind: 'unreachable', verdicts: [] }, {}, { ...here, wantsLocal: false })
+    await scene.decide({ kind: 'unreachable', verdicts: [] }, { answerPolicy: { daemonSystem: 'x86_64-linux', onUnreachable: 'wait' } })
+    expect(scene.deadlines).toEqual([10_250, undefined, undefined])
+  })
+
+  it('says of each machine that is set aside or disabled why, but not again each time the daemon asks', async () => {
+    const scene = new Scene()
+    const said = new Set<string>()
+    const selection: Selection = {
+      kind: 'unreachable',
+      verdicts: [{ machine: machine('b1'), code: 'resting', reason: 'set aside until 12:03:05' }, { machine: machine('b2'), code: 'disabled', reason: 'disabled until it is enabled' }],
+    }
+    for (let time = 0; time < 3; time += 1) expect(await scene.decide(selection, { said })).toEqual({ reply: 'decline' })
+    expect(scene.stores.events).toEqual(["> machine 'b1:22': set aside until 12:03:05", "> machine 'b2:22': disabled until it is enabled"])
+  })
+
   const verdicts = [] as const
   it.each([
     ['none', here, 'decline'],

@@ -1,12 +1,13 @@
 import type { BuildMachine } from '../../../src/plugin-api/index.js'
 import { Health } from '../../../src/scheduling/health.js'
 import type { Disabled } from '../../../src/state/disabled-files.js'
-import type { HealthStore, LastProbe, Trouble } from '../../../src/state/health-files.js'
+import type { HealthStore, LastProbe, Slowness, Trouble } from '../../../src/state/health-files.js'
 import type { Clock } from '../../../src/scheduling/clock.js'
 
 /** What hook processes share, without files; each of them has a {@link Health} of its own. */
 export class SharedMemory implements HealthStore {
   readonly troubles = new Map<string, Trouble>()
+  readonly slow = new Map<string, Slowness>()
   readonly probes = new Map<string, LastProbe>()
   readonly disabled = new Map<string, Disabled>()
   readonly trials = new Set<string>()
@@ -18,6 +19,15 @@ export class SharedMemory implements HealthStore {
   setTrouble({ name }: { name: string }, trouble: Trouble | undefined) {
     if (trouble === undefined) this.troubles.delete(name)
     else this.troubles.set(name, trouble)
+  }
+
+  slowness({ name }: { name: string }) {
+    return this.slow.get(name)
+  }
+
+  setSlowness({ name }: { name: string }, slowness: Slowness | undefined) {
+    if (slowness === undefined) this.slow.delete(name)
+    else this.slow.set(name, slowness)
   }
 
   lastProbe({ name }: { name: string }) {

@@ -24,18 +24,18 @@ beforeEach(() => {
 describe('a machine that fails', () => {
   it('is left alone for 15 s by every process, then tried by one at a time', async () => {
     const [one, other] = [memory.health(clock), memory.health(clock)]
-    expect(one.outlook(b1)).toEqual({ state: 'well' })
+    expect(one.outlook(b1)).toEqual({ state: 'well', slow: false })
     one.failed(b1, 'reach', dead, clock.now())
     const reason = `set aside until ${clockTime(start + 15_000)}: connecting: no answer within 10 s at ${clockTime(start)}`
-    expect(other.outlook(b1)).toEqual({ state: 'resting', reason })
+    expect(other.outlook(b1)).toEqual({ state: 'resting', reason, slow: false })
     await clock.advance(14_999)
     expect(other.outlook(b1).state).toBe('resting')
     await clock.advance(1)
-    expect(other.outlook(b1)).toEqual({ state: 'due', reason })
-    expect([other.begin(b1), one.begin(b1)]).toEqual([true, false])
+    expect(other.outlook(b1)).toEqual({ state: 'due', reason, slow: false })
+    expect([other.begin(b1), one.begin(b1)]).toEqual(['begun', 'taken'])
     other.leave(b1)
     other.leave(b1)
-    expect(one.begin(b1)).toBe(true)
+    expect(one.begin(b1)).toBe('begun')
     one.passed(b1, 'reached')
     expect([other.outlook(b1).state, memory.troubles.size, memory.trials.size]).toEqual(['well', 0, 0])
   })
@@ -44,7 +44,7 @@ describe('a machine that fails', () => {
     const health = memory.health(clock)
     const rests: number[] = []
     for (let failure = 0; failure < 8; failure += 1) {
-      health.begin(b1)
+      expect(health.begin(b1)).toBe('begun')
       health.failed(b1, 'reach', dead, clock.now())
       const { until, at, since, failures } = memory.troubles.get('b1') ?? { until: 0, at: 0, since: 0, failures: 0 }
       expect([since, failures]).toEqual([start, failure + 1])
@@ -78,10 +78,10 @@ describe('a machine that fails', () => {
     const [one, other] = [memory.health(clock), memory.health(clock)]
     one.failed(b1, 'use', dead, clock.now())
     await clock.advance(15_000)
-    expect(one.begin(b1)).toBe(true)
+    expect(one.begin(b1)).toBe('begun')
     // That it answers is not what was in doubt.
     one.passed(b1, 'reached')
-    expect([other.outlook(b1).state, other.begin(b1)]).toEqual(['due', false])
+    expect([other.outlook(b1).state, other.begin(b1)]).toEqual(['due', 'taken'])
     one.passed(b1, 'used')
     expect([other.outlook(b1).state, memory.trials.size]).toEqual(['well', 0])
     const began = clock.now()
@@ -93,6 +93,16 @@ describe('a machine that fails', () => {
     other.passed(b1, 'used')
     other.passed(b1, 'done')
     expect(memory.troubles.size).toBe(0)
+  })
+
+  it('when another process has tried it in vain is not tried at once again', async () => {
+    const [one, other] = [memory.health(clock), memory.health(clock)]
+    one.failed(b1, 'reach', dead, clock.now())
+    await clock.advance(15_000)
+    expect([one.outlook(b1).state, other.outlook(b1).state]).toEqual(['due', 'due'])
+    one.begin(b1)
+    one.failed(b1, 'reach', dead, clock.now())
+    expect([other.begin(b1), memory.trials.size]).toEqual(['failed', 0])
   })
 
   it('before it is reached is cleared by being reached', () => {
@@ -111,7 +121,7 @@ describe('a machine that fails', () => {
     ['a mistake of ours', new InternalError('impossible')],
   ])('is not blamed for %s', (_what, error) => {
     const health = memory.health(clock)
-    expect(health.begin(b1)).toBe(true)
+    expect(health.begin(b1)).toBe('begun')
     health.failed(b1, 'reach', error, clock.now())
     health.failed(b1, 'use', error, clock.now())
     expect([memory.troubles.size, memory.trials.size]).toEqual([0, 0])
@@ -132,7 +142,7 @@ describe('a machine that fails', () => {
     await clock.advance(3_600_000)
     health.failed(b1, 'reach', dead, clock.now())
     const early = memory.health({ now: () => start })
-    expect(early.outlook(b1)).toEqual({ state: 'well' })
+    expect(early.outlook(b1)).toEqual({ state: 'well', slow: false })
     early.failed(b1, 'reach', dead, start)
     expect(memory.troubles.get('b1')).toMatchObject({ failures: 1, at: start })
   })
@@ -159,7 +169,7 @@ describe('a machine that a person has disabled', () => {
     memory.disabled.set('b1', { since: start, until: start + 60_000, by: 'ann' })
     health.failed(b1, 'reach', dead, clock.now())
     health.passed(b1, 'done')
-    expect(health.outlook(b1)).toEqual({ state: 'disabled', reason: `disabled until ${dateAndTime(start + 60_000)}: by ann at ${dateAndTime(start)}` })
+    expect(health.outlook(b1)).toEqual({ state: 'disabled', slow: false, reason: `disabled until ${dateAndTime(start + 60_000)}: by ann at ${dateAndTime(start)}` })
     await clock.advance(60_000)
     expect(health.outlook(b1).state).toBe('well')
     memory.disabled.set('b1', { since: start })

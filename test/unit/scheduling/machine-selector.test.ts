@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { ConfigurationError, MachineError } from '../../../src/errors/offload-error.js'
 import type { BuildMachine, BuildRequest, SchedulingStrategy } from '../../../src/plugin-api/index.js'
-import { defaultSelectionPolicy, MachineSelector, type Selection, type SelectionPorts } from '../../../src/scheduling/machine-selector.js'
+import { defaultSelectionPolicy, MachineSelector, type Selection, type SelectionOptions, type SelectionPorts } from '../../../src/scheduling/machine-selector.js'
 import { clockTime } from '../../../src/scheduling/clock-time.js'
 import type { Trouble } from '../../../src/state/health-files.js'
 import { machine } from '../machines/machine-fixture.js'
@@ -34,8 +34,8 @@ function setUp(behaviours: Record<string, Behaviour>, ports: Partial<SelectionPo
   const farm = new FakeFarm(clock, behaviours)
   const memory = new SharedMemory()
   const selector = new MachineSelector({ connect: farm.connect, slots: farm.slots, strategy: bySpeed, clock, random: () => 0, health: memory.health(clock), ...ports })
-  const select = (machines: readonly BuildMachine[], tried?: ReadonlySet<string>) =>
-    clock.drive(selector.select(request, machines, { signal: controller.signal, ...(tried === undefined ? {} : { tried }) }))
+  const select = (machines: readonly BuildMachine[], options: Partial<SelectionOptions> = {}) =>
+    clock.drive(selector.select(request, machines, { signal: controller.signal, ...options }))
   return { farm, memory, selector, select }
 }
 
@@ -145,10 +145,10 @@ describe('MachineSelector', () => {
 
   it('leaves out machines tried before, by name and port', async () => {
     const { farm, select } = setUp({})
-    const selection = await select([...three, machine('a', { speed: 9, port: 2222 })], new Set(['a:22', 'a:2222', 'b:22']))
+    const selection = await select([...three, machine('a', { speed: 9, port: 2222 })], { tried: new Set(['a:22', 'a:2222', 'b:22']) })
     expect(codes(selection)).toEqual(['a tried-before', 'b tried-before', 'c chosen', 'a tried-before'])
     expect(farm.log).toEqual(['0 connect c'])
-    expect((await select(three, new Set(['a:22', 'b:22', 'c:22']))).kind).toBe('unreachable')
+    expect((await select(three, { tried: new Set(['a:22', 'b:22', 'c:22']) })).kind).toBe('unreachable')
   })
 
   it('does not ask a machine that is set aside', async () => {
@@ -160,6 +160,199 @@ describe('MachineSelector', () => {
     const alone = await select([machine('a')])
     expect(alone.kind).toBe('unreachable')
     expect(codes(alone)).toEqual(['a resting'])
+  })
+
+  it('sets aside what cannot be reached or asked, and not what has no room', async () => {
+    const { memory, select } = setUp({ a: { connectError: refused('a:22') }, b: { probeError: refused('b:22') }, c: { connectError: refused('c:22', 'later') }, d: { output: probeOutput({ load: '9' }) } })
+    await select([...three, machine('d')])
+    expect([...memory.troubles.keys()]).toEqual(['a', 'b'])
+    expect(memory.troubles.get('a')).toMatchObject({ stage: 'reach', code: 'connection-refused', reason: 'connecting: refused' })
+    const again = await select([...three, machine('d')])
+    expect(codes(again)).toEqual(['a resting', 'b resting', 'c turned-away', 'd overloaded'])
+  })
+
+  it('blames no machine for being called off', async () => {
+    const { memory, selector } = setUp({ a: { connectMs: 30_000 }, b: { probeMs: 30_000 } })
+    const selecting = selector.select(request, three.slice(0, 2), { signal: controller.signal })
+    selecting.catch(() => {})
+    await clock.advance(1_000)
+    controller.abort(new Error('told to stop'))
+    await expect(selecting).rejects.toThrow('told to stop')
+    await settled()
+    expect([memory.troubles.size, memory.slow.size]).toEqual([0, 0])
+  })
+
+  it('asks machines that are set aside after all when it is desperate', async () => {
+    const { memory, select } = setUp({ a: { connectError: refused('a:22') } })
+    for (const name of ['a', 'b']) memory.troubles.set(name, trouble(clock.now(), { until: clock.now() + 40_000 }))
+    expect(await select(three.slice(0, 2), { desperate: true })).toMatchObject({ kind: 'chosen', machine: { name: 'b' } })
+    expect(memory.troubles.get('a')?.failures, 'no further failure: it was to be expected').toBe(1)
+    expect(memory.troubles.has('b')).toBe(false)
+  })
+
+  it('does not ask a machine that people have disabled, however desperate', async () => {
+    const { farm, memory, select } = setUp({})
+    memory.disabled.set('a', { since: clock.now(), by: 'ann' })
+    const selection = await select([machine('a')], { desperate: true })
+    expect([selection.kind, codes(selection), farm.log]).toEqual(['disabled', ['a disabled'], []])
+    expect(reasons(selection)[0]).toMatch(/^a: disabled until it is enabled: by ann at /)
+    memory.troubles.set('b', trouble(clock.now(), { until: clock.now() + 40_000 }))
+    expect((await select(three.slice(0, 2))).kind).toBe('unreachable')
+    expect((await select([machine('a'), machine('d', { systems: [] })])).kind).toBe('disabled')
+  })
+
+  describe('of a machine whose rest is over', () => {
+    const due = (memory: SharedMemory, name: string) => memory.troubles.set(name, trouble(clock.now(), { until: clock.now() - 1 }))
+
+    it('chooses it, and clears it, if it answers', async () => {
+      const { farm, memory, select } = setUp({})
+      due(memory, 'a')
+      expect(await select(three)).toMatchObject({ kind: 'chosen', machine: { name: 'a' } })
+      expect(farm.log).toEqual(['0 connect a', '0 connect b'])
+      expect([memory.troubles.size, memory.trials.size]).toEqual([0, 0])
+    })
+
+    it('waits not a moment for it while there are others, and finds out all the same', async () => {
+      const { farm, memory, select } = setUp({ a: { connectMs: 10_000, connectError: refused('a:22') } })
+      due(memory, 'a')
+      expect(await select(three)).toMatchObject({ kind: 'chosen', machine: { name: 'b' } })
+      expect(clock.now() - 1_000_000).toBeLessThan(100)
+      expect(memory.trials.has('a')).toBe(true)
+      // Others leave it alone meanwhile.
+      expect(codes(await select(three))).toEqual(['a resting', 'b slots-taken', 'c chosen'])
+      expect(farm.log.filter((line) => line.endsWith('connect a'))).toHaveLength(1)
+      await clock.advance(10_000)
+      expect(memory.troubles.get('a')).toMatchObject({ failures: 2 })
+      expect([memory.trials.size, clock.pending]).toEqual([0, 0])
+    })
+
+    it('clears it also if it answers too late to be chosen', async () => {
+      const { farm, memory, select } = setUp({ a: { connectMs: 3_000 } })
+      due(memory, 'a')
+      expect(await select(three)).toMatchObject({ kind: 'chosen', machine: { name: 'b' } })
+      await clock.advance(4_000)
+      expect([memory.troubles.size, memory.trials.size, farm.open.size, farm.heldSlots.size]).toEqual([0, 0, 1, 1])
+    })
+
+    it('decides without it if it takes long and there is no other', async () => {
+      const { farm, memory, select } = setUp({ a: { connectMs: 10_000 } })
+      due(memory, 'a')
+      const selection = await select(three.slice(0, 1))
+      expect([selection.kind, clock.now() - 1_000_000]).toEqual(['unreachable', defaultSelectionPolicy.trialMs])
+      expect(reasons(selection)[0]).toMatch(/^a: set aside until .*; it is being tried again$/)
+      expect([memory.trials.size, farm.heldSlots.size]).toEqual([1, 0])
+      await clock.advance(20_000)
+      expect([memory.troubles.size, memory.trials.size, farm.open.size]).toEqual([0, 0, 0])
+    })
+
+    it('lets one of several processes try it', async () => {
+      const farm = new FakeFarm(clock, { a: { connectMs: 5_000, connectError: refused('a:22') } })
+      const memory = new SharedMemory()
+      due(memory, 'a')
+      const hooks = Array.from({ length: 5 }, () =>
+        new MachineSelector({ connect: farm.connect, slots: farm.slots, strategy: bySpeed, clock, random: () => 0, health: memory.health(clock) }))
+      const one = [machine('a', { parallelBuilds: 9 })]
+      const selections = await clock.drive(Promise.all(hooks.map((hook) => hook.select(request, one, { signal: controller.signal }))))
+      expect(farm.log).toEqual(['0 connect a'])
+      expect(selections.map(({ kind }) => kind)).toEqual(Array.from({ length: 5 }, () => 'unreachable'))
+      expect(reasons(selections[4] as Selection)[0]).toMatch(/; another process is trying it again$/)
+      await clock.advance(5_000)
+      expect([memory.troubles.get('a')?.failures, memory.trials.size]).toEqual([2, 0])
+    })
+
+    it('keeps the right to try one that failed in use until it has been of use', async () => {
+      const { memory, select } = setUp({})
+      memory.troubles.set('a', trouble(clock.now(), { stage: 'use', until: clock.now() - 1 }))
+      const selection = await select(three)
+      if (selection.kind !== 'chosen') return expect.unreachable()
+      expect([selection.machine.name, memory.trials.has('a'), memory.troubles.size]).toEqual(['a', true, 1])
+      await selection.release()
+      expect(memory.trials.size).toBe(0)
+    })
+  })
+
+  it('gives no head start to a machine that was slow to answer, until it has been quick or some time has passed', async () => {
+    const slow: Record<string, Behaviour> = { a: { connectMs: 30_000 } }
+    const { farm, memory, select } = setUp(slow)
+    const took = async () => {
+      const started = clock.now()
+      const selection = await select(three)
+      if (selection.kind === 'chosen') await selection.release()
+      await settled()
+      return `${codes(selection).find((code) => code.endsWith('chosen')) ?? ''} after ${clock.now() - started}`
+    }
+    const { headStartMs } = defaultSelectionPolicy
+    expect(await took()).toBe(`b chosen after ${headStartMs + 65}`)
+    expect(memory.slow.get('a')).toMatchObject({ times: 1 })
+    // The best one has a moment's grace; b need not be asked about its load again.
+    expect(await took()).toBe('b chosen after 60')
+    expect(memory.slow.get('a')).toMatchObject({ times: 1 })
+    await clock.advance(15_000)
+    expect(await took()).toBe(`b chosen after ${headStartMs + 65}`)
+    expect(memory.slow.get('a')).toMatchObject({ times: 2 })
+    await clock.advance(1_000)
+    slow['a'] = {}
+    expect(await took()).toBe('a chosen after 15')
+    expect([memory.slow.size, farm.open.size, clock.pending]).toEqual([0, 0, 0])
+  })
+
+  describe('with a probe that another process has made a moment ago', () => {
+    it('does not ask again, if the machine is well', async () => {
+      const { farm, memory, select } = setUp({ a: { probeError: refused('a:22') } })
+      memory.probes.set('a', { probe: { at: clock.now() - 9_000, load: 0.4, cores: 4, normalizedLoad: 0.1, freeBytes: 2 ** 40 }, taken: 0 })
+      const selection = await select(three)
+      expect(selection).toMatchObject({ kind: 'chosen', machine: { name: 'a' }, probe: { load: 0.4 } })
+      expect(farm.log).toEqual(['0 connect a'])
+      if (selection.kind === 'chosen') await selection.release()
+      await clock.advance(1_000)
+      expect(await select(three)).toMatchObject({ machine: { name: 'b' } })
+      expect(memory.troubles.has('a'), 'too old now: asked, in vain').toBe(true)
+    })
+
+    it('does not even connect to a machine that is overloaded or full', async () => {
+      const { farm, memory, select } = setUp({})
+      const probe = { at: clock.now() - 4_000, load: 3.32, cores: 4, normalizedLoad: 0.83, freeBytes: 2 ** 40 }
+      memory.probes.set('a', { probe, taken: 0 })
+      memory.probes.set('b', { probe: { ...probe, load: 0, normalizedLoad: 0, freeBytes: 5 }, taken: 0 })
+      const selection = await select(three.slice(0, 2))
+      expect(selection.kind).toBe('busy')
+      expect(reasons(selection)).toEqual(['a: load 0.83, must be below 0.80, seen 4 s ago', 'b: free space 5 bytes, must be at least 100 MiB, seen 4 s ago'])
+      expect(farm.log).toEqual([])
+    })
+
+    it('shows strategies what has been started since, and lets the machine itself say when it is too much', async () => {
+      const { memory, select } = setUp({ a: { taken: 4 } }, {
+        strategy: { name: 'watcher', rank: (asked, candidates, context) => {
+          seen.push(...candidates.map(({ probe }) => probe?.normalizedLoad))
+          return bySpeed.rank(asked, candidates, context)
+        } },
+      })
+      const seen: unknown[] = []
+      memory.probes.set('a', { probe: { at: clock.now(), load: 0.4, cores: 4, normalizedLoad: 0.1, freeBytes: 2 ** 40 }, taken: 1 })
+      expect(await select([machine('a', { parallelBuilds: 8 })])).toMatchObject({ kind: 'chosen', probe: { normalizedLoad: 0.1 } })
+      expect(seen).toEqual([0.85])
+    })
+
+    it('leaves one behind, with what was taken before', async () => {
+      const { memory, select } = setUp({ a: { taken: 2 } })
+      await select([machine('a', { parallelBuilds: 4 })])
+      expect(memory.probes.get('a')).toMatchObject({ taken: 2, probe: { load: 0.1, at: 1_000_015 } })
+    })
+  })
+
+  it('with a deadline is over by then, and sets aside what had its time', async () => {
+    const machines = Array.from({ length: 20 }, (_, index) => machine(`m${index}`, { speed: 20 - index }))
+    const { farm, memory, select } = setUp(Object.fromEntries(machines.map(({ name }) => [name, { connectMs: 60_000 }])))
+    const selection = await select(machines, { deadlineMs: 10_000 })
+    expect([selection.kind, clock.now() - 1_000_000]).toEqual(['unreachable', 10_000])
+    expect(farm.log).toHaveLength(defaultSelectionPolicy.maxRunning)
+    expect(reasons(selection).slice(7, 9)).toEqual([
+      'm7: connect: connecting: not ready to build within 7.2 s. Is the machine up, and is it not overloaded?',
+      'm8: not asked: no other machine answered within 10.0 s',
+    ])
+    expect(memory.troubles.size).toBe(defaultSelectionPolicy.maxRunning)
+    await settled()
+    expect([farm.heldSlots.size, clock.pending]).toEqual([0, 0])
   })
 
   it('tells the strategy slots, last probes, time and chance', async () => {
