@@ -4,7 +4,8 @@ import type { BuildMachine } from '../plugin-api/index.js'
 import { machineFolder } from './machine-folder.js'
 import { MachineMemory } from './machine-memory.js'
 
-type Named = Pick<BuildMachine, 'name' | 'port'>
+/** Whatever else is said about it. */
+export type Named = Pick<BuildMachine, 'name' | 'port'>
 
 /** Times in milliseconds since the epoch. */
 export interface Disabled {

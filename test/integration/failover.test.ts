@@ -1,5 +1,5 @@
 /** A machine that is lost after it was chosen: the next one takes over in the same process. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Farm, startFarm } from '../support/farm.js'
 import { heldStoreLocks, leftOnMaster, servants, strangersInStore, takenSlots } from '../support/leftovers.js'
 import { buildersWith, hookProcesses, uniqueMarker } from '../support/master-view.js'
@@ -23,6 +23,8 @@ beforeAll(async () => {
   await farm.master.writeFile('/etc/guix/offload.yaml', 'timeouts: { connect: 2s, keepAlive: 300ms, keepAliveMisses: 3, stall: 3s }\n')
   for (const feature of ['pair', 'alone']) await buildDerivation(farm.master, { name: 'first', script: 'echo > $out', features: [feature] })
 })
+
+beforeEach(() => farm.forgetFailures())
 
 afterAll(() => farm[Symbol.asyncDispose]())
 

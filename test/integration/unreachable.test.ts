@@ -1,5 +1,5 @@
 /** Machines that cannot be reached, each in a way of its own, beside one that can, and alone. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Farm, startFarm } from '../support/farm.js'
 import { leftOnMaster, takenSlots } from '../support/leftovers.js'
 import { buildDerivation } from '../testbed/derivations.js'
@@ -28,6 +28,8 @@ beforeAll(async () => {
   await farm.builder('hole').disconnect()
   await farm.builder('hanging').sshd.pause()
 })
+
+beforeEach(() => farm.forgetFailures())
 
 afterAll(async () => {
   await farm.builder('hanging').sshd.resume()

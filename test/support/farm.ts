@@ -39,6 +39,11 @@ export class Farm implements AsyncDisposable {
     return text.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Record<string, unknown>)
   }
 
+  /** Has the hooks forget which machines have failed, and how they were when they were last asked: what one test did to a machine must not keep the next one from using it. */
+  async forgetFailures(): Promise<void> {
+    await this.master.sh('find /var/guix/offload \\( -name health.json -o -name slow.json -o -name probe.json \\) -delete 2> /dev/null || true')
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.bed.down()
   }

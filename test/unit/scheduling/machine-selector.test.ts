@@ -435,17 +435,18 @@ describe('MachineSelector', () => {
     )
     const times = fc.record({ connectMs: ms, deaf: fc.boolean(), probeMs: ms })
     const behaviour = fc.tuple(times, fault).map(([before, after]): Behaviour => ({ ...before, ...after }))
-    const farms = fc.dictionary(fc.constantFrom('a', 'b', 'c', 'd', 'e'), behaviour)
-    const count = { chosen: 0, none: 0, busy: 0, unreachable: 0, aborted: 0 }
+    const names = ['a', 'b', 'c', 'd', 'e']
+    const farms = fc.dictionary(fc.constantFrom(...names), behaviour)
+    const some = fc.oneof(fc.constant<string[]>([]), fc.subarray(names))
+    const count = { chosen: 0, none: 0, busy: 0, disabled: 0, unreachable: 0, aborted: 0 }
     await fc.assert(
-      fc.asyncProperty(farms, fc.oneof({ weight: 2, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: fc.integer({ min: 0, max: 1_500 }) }), fc.integer({ min: 1, max: 3 }), async (behaviours, abortAt, maxRunning) => {
+      fc.asyncProperty(farms, fc.oneof({ weight: 2, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: fc.integer({ min: 0, max: 1_500 }) }), fc.integer({ min: 1, max: 3 }), some, some, async (behaviours, abortAt, maxRunning, disabled, due) => {
         clock = new FakeClock()
         const abort = new AbortController()
         const farm = new FakeFarm(clock, behaviours)
         const memory = new SharedMemory()
-        for (const [index, name] of Object.keys(behaviours).entries()) {
-          if (index % 3 === 2) memory.troubles.set(name, trouble(clock.now(), { until: clock.now() - 1 }))
-        }
+        for (const name of disabled) memory.disabled.set(name, { since: 0 })
+        for (const name of due) memory.troubles.set(name, trouble(clock.now(), { until: clock.now() - 1 }))
         const selector = new MachineSelector(
           { connect: farm.connect, slots: farm.slots, strategy: bySpeed, clock, random: () => 0, health: memory.health(clock) },
           { ...defaultSelectionPolicy, maxRunning },

@@ -57,7 +57,7 @@ describe('what hooks tell each other of a machine', () => {
   it('holds whatever changes in what does not matter', () => {
     const files = new HealthFiles(scratch())
     files.setTrouble(b1, trouble)
-    expect(files.trouble({ ...b1, speed: 9, features: ['kvm'], parallelBuilds: 7, overloadThreshold: null, source: 'other', settings: { disabled: false } })).toEqual(trouble)
+    expect(files.trouble(machine('b1', { speed: 9, features: ['kvm'], parallelBuilds: 7, overloadThreshold: null, source: 'other', settings: { disabled: false } }))).toEqual(trouble)
   })
 
   it('is forgotten when the private key has been replaced', () => {
@@ -129,7 +129,7 @@ describe('machines that people have disabled', () => {
     const disabled = new DisabledFiles(state)
     expect(disabled.recall(b1)).toBeUndefined()
     disabled.disable(b1, { since: 1, until: 2, by: 'ann' })
-    expect(new DisabledFiles(state).recall({ ...b1, user: 'other' })).toEqual({ since: 1, until: 2, by: 'ann' })
+    expect(new DisabledFiles(state).recall(machine('b1', { user: 'other' }))).toEqual({ since: 1, until: 2, by: 'ann' })
     disabled.disable(b1, { since: 3 })
     expect(disabled.recall(b1)).toEqual({ since: 3, until: undefined, by: undefined })
     disabled.enable(b1)
