@@ -15,7 +15,14 @@ export const decodeAll = <T>(grammar: Grammar<T>, bytes: Uint8Array): T => decod
 export const decodeBytewise = <T>(grammar: Grammar<T>, bytes: Uint8Array): T =>
   decodePieces(grammar, Array.from(bytes, (byte) => Uint8Array.of(byte)))
 
-/** Decodes the bytes once for every place where they can be cut in two. */
-export function* decodeEverySplit<T>(grammar: () => Grammar<T>, bytes: Uint8Array): Generator<T, void, void> {
-  for (let at = 0; at <= bytes.length; at += 1) yield decodePieces(grammar(), [bytes.subarray(0, at), bytes.subarray(at)])
+/**
+ * Cuts the bytes at every place, and decodes them once for each.
+ * @param apart with more bytes than that, one decoding has several cuts, that far apart: the time would else grow with the square of the length
+ */
+export function* decodeEverySplit<T>(grammar: () => Grammar<T>, bytes: Uint8Array, apart = 2048): Generator<T, void, void> {
+  for (let first = 0; first <= Math.min(apart - 1, bytes.length); first += 1) {
+    const pieces = [bytes.subarray(0, first)]
+    for (let at = first; at < bytes.length; at += apart) pieces.push(bytes.subarray(at, at + apart))
+    yield decodePieces(grammar(), pieces)
+  }
 }
