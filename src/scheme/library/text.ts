@@ -43,25 +43,29 @@ export class CharSet extends SchemeObject {
   get type(): string { return 'char-set' }
 }
 
-const matching = (pattern: RegExp): CharSet => new CharSet((text) => pattern.test(text))
-export const WHITESPACE = matching(/^[\p{Z}\t\n\v\f\r]$/u)
-export const LETTER = matching(/^\p{L}$/u)
-export const DIGIT = matching(/^\p{Nd}$/u)
-export const GRAPHIC = matching(/^[\p{L}\p{M}\p{N}\p{P}\p{S}]$/u)
+/** Classes of Unicode's are read when a set is first asked: that takes longer than all the rest of this library's start. */
+function matching(source: string): CharSet {
+  let pattern: RegExp | undefined
+  return new CharSet((text) => (pattern ??= new RegExp(`^${source}$`, 'u')).test(text))
+}
+export const WHITESPACE = matching(String.raw`[\p{Z}\t\n\v\f\r]`)
+export const LETTER = matching(String.raw`\p{L}`)
+export const DIGIT = matching(String.raw`\p{Nd}`)
+export const GRAPHIC = matching(String.raw`[\p{L}\p{M}\p{N}\p{P}\p{S}]`)
 
 export const charSets: Readonly<Record<string, CharSet>> = {
   'char-set:whitespace': WHITESPACE,
   'char-set:letter': LETTER,
   'char-set:digit': DIGIT,
-  'char-set:letter+digit': matching(/^[\p{L}\p{Nd}]$/u),
+  'char-set:letter+digit': matching(String.raw`[\p{L}\p{Nd}]`),
   'char-set:graphic': GRAPHIC,
-  'char-set:printing': matching(/^[\p{L}\p{M}\p{N}\p{P}\p{S}\p{Z}\t\n\v\f\r]$/u),
-  'char-set:punctuation': matching(/^\p{P}$/u),
-  'char-set:symbol': matching(/^\p{S}$/u),
-  'char-set:lower-case': matching(/^\p{Ll}$/u),
-  'char-set:upper-case': matching(/^\p{Lu}$/u),
-  'char-set:hex-digit': matching(/^[0-9a-fA-F]$/),
-  'char-set:blank': matching(/^[\p{Zs}\t]$/u),
+  'char-set:printing': matching(String.raw`[\p{L}\p{M}\p{N}\p{P}\p{S}\p{Z}\t\n\v\f\r]`),
+  'char-set:punctuation': matching(String.raw`\p{P}`),
+  'char-set:symbol': matching(String.raw`\p{S}`),
+  'char-set:lower-case': matching(String.raw`\p{Ll}`),
+  'char-set:upper-case': matching(String.raw`\p{Lu}`),
+  'char-set:hex-digit': matching(String.raw`[0-9a-fA-F]`),
+  'char-set:blank': matching(String.raw`[\p{Zs}\t]`),
   'char-set:ascii': new CharSet((text) => (text.codePointAt(0) ?? 128) < 128),
   'char-set:empty': new CharSet(() => false),
   'char-set:full': new CharSet(() => true),
