@@ -3,7 +3,7 @@ import type { Health } from '../scheduling/health.js'
 import type { Chosen, Selection } from '../scheduling/machine-selector.js'
 import { machineId } from '../machines/machine-id.js'
 import type { Consumer } from '../protocol/consumer.js'
-import type { BuildMachine, Connection, Probe } from '../plugin-api/index.js'
+import type { Connection, Probe } from '../plugin-api/index.js'
 import type { History, HistoryEntry } from '../state/history.js'
 import type { LinkMemory } from '../state/link-memory.js'
 import { type BuildRecord, buildOnMachine, newRecord } from './build-on-machine.js'
@@ -63,7 +63,7 @@ export async function offloadDerivation(
       await buildOnMachine(task, machine, chosen.connection, { ...ports, inputsSent }, buildLog, record, signal)
       ports.health.passed(machine, 'done')
       await ports.history.append(entry(task, chosen, record, ports.now(), 0))
-      await learnFrom(record, machine, ports)
+      await learnFrom(record, chosen, ports)
       return 0
     } catch (error) {
       failure = error
@@ -121,10 +121,12 @@ function mayMoveOn(error: unknown): boolean {
   return error instanceof OffloadError && error.retry !== 'never'
 }
 
-async function learnFrom({ phases, sent, fetched }: BuildRecord, machine: BuildMachine, { links }: OffloadDerivationPorts): Promise<void> {
+async function learnFrom({ phases, sent, fetched }: BuildRecord, { machine, connection }: Chosen, { links }: OffloadDerivationPorts): Promise<void> {
   const { send, fetch } = phases.seconds()
-  await links.learn(machine, sent.bytes, send ?? 0)
-  await links.learn(machine, fetched.bytes, fetch ?? 0)
+  // What was negotiated; a transport that does not say is taken at what it was asked for.
+  const compressed = (connection.details.compression ?? connection.machine.compression ?? 'none') !== 'none'
+  await links.learn(machine, { bytes: sent.bytes, seconds: send ?? 0, compressed })
+  await links.learn(machine, { bytes: fetched.bytes, seconds: fetch ?? 0, compressed })
 }
 
 function codeOf(error: unknown): string {

@@ -1,15 +1,22 @@
 /**
- * How fast the link to a machine is, as the last transfer of some size showed, and what follows for compression where the machine file leaves it open: it costs a fast link more
- * than it saves (compressing takes a processor to 20-50 MB/s), and pays on a slow one.
+ * How fast archives went to and from a machine, with compression and without, and what follows where the machine file leaves it open: compression costs a fast link more than it saves
+ * (compressing takes a processor to 20-50 MB/s), and pays on a slow one.
+ *
+ * A machine that was busy looks like a slow link. So compression is only tried: it stays as long as it has shown to be faster than going without. What was measured counts for a day, and
+ * each measurement for as much as all before it: one that is out of the way does not turn a link that is well known, two in a row do.
  */
 import type { BuildMachine } from '../plugin-api/index.js'
 import { MachineMemory } from './machine-memory.js'
 
-/** Below that the link is slow, above that it is fast; in between stays what is. Bytes of archives per second; compressed ones move some three times as fast as the link. */
+/** Bytes of archives per second. Without compression, below that compression is worth a try. */
 const slow = 2 * 2 ** 20
+/** With compression, above that the link has become fast: compressed archives move some three times as fast as the link. */
 const fast = 12 * 2 ** 20
+/** Less of a gain is no gain. */
+const worthwhile = 1.2
 /** Less says more about the round trip than about the link. */
 const significantBytes = 2 ** 20
+const dayMs = 24 * 60 * 60 * 1000
 
 /** Guix's own default, for links that are slow. */
 export const defaultCompression = 'zlib@openssh.com,zlib'
@@ -21,27 +28,53 @@ export interface CompressionChoice {
   readonly reason: 'machine file' | 'measured' | 'default'
 }
 
+export interface LinkTransfer {
+  /** Of archives, uncompressed. */
+  readonly bytes: number
+  readonly seconds: number
+  /** Whether the connection was. */
+  readonly compressed: boolean
+}
+
 export class LinkMemory {
   readonly #memory: MachineMemory
+  readonly #now: () => number
 
-  constructor(stateDirectory: string) {
+  constructor(stateDirectory: string, now: () => number = Date.now) {
     this.#memory = new MachineMemory(stateDirectory, 'link')
+    this.#now = now
   }
 
   async compressionFor(machine: BuildMachine): Promise<CompressionChoice> {
     if (machine.compression !== undefined) return { compression: machine.compression, reason: 'machine file' }
-    const { compress } = await this.#memory.recall(machine)
-    if (typeof compress !== 'boolean') return { compression: 'none', reason: 'default' }
-    return { compression: compress ? defaultCompression : 'none', reason: 'measured' }
+    const known = await this.#memory.recall(machine)
+    const [plain, compressed] = [this.#rate(known.plain), this.#rate(known.compressed)]
+    if (plain === undefined) return { compression: 'none', reason: 'default' }
+    return { compression: pays(plain, compressed) ? defaultCompression : 'none', reason: 'measured' }
   }
 
   /** Takes note of a transfer, either way. */
-  async learn(machine: BuildMachine, bytes: number, seconds: number): Promise<void> {
+  async learn(machine: BuildMachine, { bytes, seconds, compressed }: LinkTransfer): Promise<void> {
     if (bytes < significantBytes || seconds <= 0) return
-    const bytesPerSecond = Math.round(bytes / seconds)
     const known = await this.#memory.recall(machine)
-    const before = known.compress === true
-    const compress = bytesPerSecond < slow || (before && bytesPerSecond < fast)
-    await this.#memory.remember(machine, { bytesPerSecond, compress })
+    const kind = compressed ? 'compressed' : 'plain'
+    const before = this.#rate(known[kind])
+    const now = bytes / seconds
+    const bytesPerSecond = Math.round(before === undefined ? now : Math.sqrt(before * now))
+    const { plain, compressed: other } = known
+    await this.#memory.remember(machine, { plain, compressed: other, [kind]: { bytesPerSecond, at: this.#now() } })
   }
+
+  #rate(entry: unknown): number | undefined {
+    if (typeof entry !== 'object' || entry === null || !('bytesPerSecond' in entry) || !('at' in entry)) return undefined
+    const { bytesPerSecond, at } = entry
+    if (typeof bytesPerSecond !== 'number' || !(bytesPerSecond > 0) || typeof at !== 'number') return undefined
+    const age = this.#now() - at
+    return age >= 0 && age < dayMs ? bytesPerSecond : undefined
+  }
+}
+
+function pays(plain: number, compressed: number | undefined): boolean {
+  if (plain >= slow) return false
+  return compressed === undefined || (compressed < fast && compressed > plain * worthwhile)
 }

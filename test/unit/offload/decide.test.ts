@@ -26,7 +26,7 @@ class Scene {
     return {
       kind: 'chosen',
       machine: description,
-      connection: { machine: description } as Connection,
+      connection: { machine: description, details: {} } as unknown as Connection,
       slot: { machine: description, index: 0, file: `/var/guix/offload/${name}:22/0`, release: () => undefined },
       probe,
       verdicts: [],

@@ -42,7 +42,7 @@ class Scene {
     return {
       kind: 'chosen',
       machine: description,
-      connection: { machine: description } as Connection,
+      connection: { machine: description, details: {} } as unknown as Connection,
       slot: { machine: description, index: 0, file: `/slots/${name}`, release: () => undefined },
       probe,
       verdicts: [],
