@@ -5,6 +5,7 @@ import { defaultConfiguration, defaultTimeouts } from './configuration.js'
 import type { Configuration, Timeouts } from './configuration.js'
 import type { Environment } from './environment.js'
 import { settingsByName } from './machine-settings.js'
+import { withOverrides } from './overrides.js'
 import type { ConfigurationFile, MachineEntry, Mistake } from './schema.js'
 import { readTrustedFile } from './trusted-file.js'
 
@@ -19,14 +20,36 @@ const step = 'reading the configuration'
 const extensions = ['.yaml', '.yml', '.json', '.js'] as const
 type Extension = (typeof extensions)[number]
 
-/** @throws ConfigurationError `configuration-missing`, `configuration-malformed`, `configuration-invalid`, `untrusted-file`, `unreadable-file` */
+/** A configuration file that is in order. */
+export interface ConfigurationSource {
+  /** As it was looked for; the name people know. */
+  readonly name: string
+  /** Undefined if it is a program: its values have no place there. */
+  readonly text: string | undefined
+  /** The values as they were written. */
+  readonly raw: unknown
+  readonly file: ConfigurationFile
+}
+
+/** @throws as {@link readConfiguration}, and ConfigurationError `environment-invalid` */
 export async function loadConfiguration(environment: Environment): Promise<Configuration> {
+  const source = await readConfiguration(environment)
+  return withOverrides(source === undefined ? defaultConfiguration : await fromFile(source.file, source.name), environment.variables)
+}
+
+/**
+ * Undefined: there is no file.
+ * @throws ConfigurationError `configuration-missing`, `configuration-malformed`, `configuration-invalid`, `untrusted-file`, `unreadable-file`
+ */
+export async function readConfiguration(environment: Environment): Promise<ConfigurationSource | undefined> {
   const file = await findFile(environment)
-  if (file === undefined) return defaultConfiguration
+  if (file === undefined) return undefined
   const { checkConfiguration } = await import('./schema.js')
-  const result = checkConfiguration((await parse(file)) ?? {})
-  if ('mistakes' in result) throw invalid(file.name, result.mistakes)
-  return fromFile(result.value, file.name)
+  const raw = (await parse(file)) ?? {}
+  const result = checkConfiguration(raw)
+  const text = extname(file.name) === '.js' ? undefined : file.content.toString('utf8')
+  if ('mistakes' in result) throw await invalid(file.name, text, result.mistakes)
+  return { name: file.name, text, raw, file: result.value }
 }
 
 interface Found {
@@ -78,12 +101,17 @@ function malformed(name: string, error: unknown): ConfigurationError {
   return new ConfigurationError({ code: 'configuration-malformed', step, problem: text ?? 'it cannot be read', subject: `${name}${position}`, cause: error })
 }
 
-function invalid(name: string, mistakes: readonly Mistake[]): ConfigurationError {
-  const [first, ...others] = mistakes
-  const also = others.length === 0 ? undefined : `Also wrong: ${others.map(({ path }) => path.join('.')).join(', ')}`
+async function invalid(name: string, text: string | undefined, mistakes: readonly Mistake[]): Promise<ConfigurationError> {
+  const locate = text === undefined ? undefined : (await import('./locate.js')).locator(text)
+  const placed = mistakes.map((mistake) => {
+    const position = locate?.(mistake.path)
+    return { ...mistake, place: position === undefined ? '' : `:${position.line}:${position.column}`, key: mistake.path.join('.') }
+  })
+  const [first, ...others] = placed
+  const also = others.length === 0 ? undefined : `Also wrong: ${others.map(({ key, place }) => (place === '' ? key : `${key} (${place.slice(1)})`)).join(', ')}`
   return new ConfigurationError({
     code: 'configuration-invalid', step, problem: first?.problem ?? 'wrong value', expected: first?.expected, seen: first?.seen,
-    subject: first === undefined || first.path.length === 0 ? name : `${name}: ${first.path.join('.')}`, cure: also,
+    subject: first === undefined || first.key === '' ? name : `${name}${first.place}: ${first.key}`, cure: also,
   })
 }
 

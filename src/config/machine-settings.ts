@@ -8,13 +8,20 @@ export async function settingsByName(entries: readonly (readonly [pattern: strin
   const lower = entries.map(([pattern, settings]) => [pattern.toLowerCase(), settings] as const)
   const globs = lower.filter(([pattern]) => isGlob(pattern))
   const exact = new Map(lower.filter(([pattern]) => !isGlob(pattern)))
-  const picomatch = globs.length === 0 ? undefined : (await import('picomatch')).default
-  const matchers = globs.map(([pattern, settings]) => ({ settings, matches: picomatch?.(pattern, { dot: true, nonegate: true }) ?? (() => false) }))
+  const matchers = await Promise.all(globs.map(async ([pattern, settings]) => ({ settings, matches: await nameMatcher(pattern) })))
   return (name) => {
     const wanted = name.toLowerCase()
     const found = matchers.filter(({ matches }) => matches(wanted)).map(({ settings }) => settings)
     return Object.assign({}, ...found, exact.get(wanted)) as MachineSettings
   }
+}
+
+/** Whether a key of `machines` is about the machine of that name. */
+export async function nameMatcher(pattern: string): Promise<(name: string) => boolean> {
+  const wanted = pattern.toLowerCase()
+  if (!isGlob(wanted)) return (name) => name.toLowerCase() === wanted
+  const matches = (await import('picomatch')).default(wanted, { dot: true, nonegate: true })
+  return (name) => matches(name.toLowerCase())
 }
 
 function isGlob(pattern: string): boolean {

@@ -86,6 +86,15 @@ function mistake(issue: v.BaseIssue<unknown>): Mistake {
   return { path, problem: 'wrong value', expected: issue.expected ?? undefined, seen: issue.received }
 }
 
+/** Every key there can be, `*` standing for names: for checking what is written about them. */
+export function configurationKeys(): string[] {
+  return Object.keys(configuration.entries).flatMap((key) => {
+    if (key === 'timeouts') return Object.keys(timeouts.entries).map((name) => `timeouts.${name}`)
+    if (key === 'machines') return Object.keys(machine.entries).map((name) => `machines.*.${name}`)
+    return key === 'plugins' ? ['plugins.*'] : [key]
+  })
+}
+
 function knownKeys(path: readonly string[]): string[] {
   if (path.length === 1) return Object.keys(configuration.entries)
   return Object.keys(path[0] === 'timeouts' ? timeouts.entries : machine.entries)

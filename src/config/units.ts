@@ -22,3 +22,17 @@ export function parseSize(value: unknown): number | undefined {
   if (typeof value === 'number') return Number.isSafeInteger(value) && value >= 0 ? value : undefined
   return typeof value === 'string' && /^\d{1,15}$/.test(value.trim()) ? Number(value) : inUnits(value, bytes)
 }
+
+/** In the largest unit that needs no fraction. */
+export function printDuration(ms: number): string {
+  return inLargest(ms, milliseconds)
+}
+
+export function printSize(size: number): string {
+  return inLargest(size, { 'B': 1, 'KiB': 2 ** 10, 'MiB': 2 ** 20, 'GiB': 2 ** 30, 'TiB': 2 ** 40 })
+}
+
+function inLargest(value: number, units: Readonly<Record<string, number>>): string {
+  const [unit, factor] = Object.entries(units).findLast(([, size]) => value >= size && value % size === 0) ?? Object.entries(units)[0] ?? ['', 1]
+  return `${value / factor}${unit}`
+}

@@ -68,6 +68,7 @@ function provideUseCases(provide: Provide): void {
   })
   provide(tokens.decider, async (root) => (await import('./use-cases.js')).makeDecider(root))
   provide(tokens.testMachines, async (root) => (await import('./use-cases.js')).makeTestMachines(root))
+  provide(tokens.showConfiguration, async (root) => (await import('./show-configuration.js')).makeShowConfiguration(root))
   provide(tokens.statusOfMachines, async (root) => (await import('./use-cases.js')).makeStatusOfMachines(root))
 }
 

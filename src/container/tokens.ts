@@ -6,6 +6,7 @@ import type { HookOptions } from '../hook/run-hook.js'
 import type { BuildMachine, Log, MachineSource, SchedulingStrategy, SourceContext, Transport } from '../plugin-api/index.js'
 import type { Contributions } from '../plugin-host/contributions.js'
 import type { ListMachines } from '../offload/list-machines.js'
+import type { ConfigurationReport } from '../offload/show-configuration.js'
 import type { StatusOfMachines } from '../offload/status-of-machines.js'
 import type { TestMachines } from '../offload/test-machines.js'
 import type { InjectionToken } from './injection.js'
@@ -45,5 +46,7 @@ export const tokens = {
   decider: token<Promise<(hook: HookProcess) => HookOptions['decide']>>('decider'),
   listMachines: token<Promise<ListMachines>>('listMachines'),
   testMachines: token<Promise<TestMachines>>('testMachines'),
+  /** Looks at the configuration, the plugins and the machines. */
+  showConfiguration: token<Promise<(signal: AbortSignal) => Promise<ConfigurationReport>>>('showConfiguration'),
   statusOfMachines: token<Promise<StatusOfMachines>>('statusOfMachines'),
 }

@@ -37,7 +37,9 @@ export interface Transport {
    * Connects, checks the host key against the pinned one and authenticates.
    * @throws OffloadFailure: `name-not-found`, `connection-refused`, `connect-timeout`, `network-unreachable`, `server-busy` (it turned us away for now),
    * `not-an-ssh-server`, `handshake-timeout`, `host-key-invalid`, `host-key-mismatch`, `private-key-unreadable`, `private-key-encrypted`, `private-key-invalid`,
-   * `private-key-missing`, `authentication-refused`, `no-common-algorithm`, `connection-lost`, `setting-unsupported`; after an abort the signal's reason
+   * `private-key-missing`, `authentication-refused`, `no-common-algorithm`, `connection-lost`, `setting-unsupported`; of transports
+   * that start a program besides `program-missing`, `no-private-folder` (for its sockets or keys), `no-account` (the user we run as has no passwd entry), `ssh-config-invalid`;
+   * after an abort the signal's reason
    */
   connect(machine: BuildMachine, context: ConnectContext): Promise<Connection>
 }

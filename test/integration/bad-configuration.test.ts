@@ -48,8 +48,8 @@ const atOnce: readonly Mishap[] = [
   { what: 'an open bracket', ...replace(machines, '(list (build-machine'), says: /^\/etc\/guix\/machines\.scm:\d+:\d+: reading the machine file: end of file; the bracket opened at line 1, column 6 is never closed$/ },
   { what: 'a misspelt name', ...replace(machines, '(list (bild-machine (name "b1")))'), says: /^\/etc\/guix\/machines\.scm:1:7: .*bild-machine: unbound variable/ },
   { what: 'a missing field', ...replace(machines, '(list (build-machine (name "b1")))'), says: /^\/etc\/guix\/machines\.scm:1:6: .*missing field initializers \(.*host-key.*\)$/ },
-  { what: 'an unknown key', ...replace(settings, 'transprt: ssh2'), says: /^\/etc\/guix\/offload\.yaml: transprt: .*unknown key `transprt`, did you mean `transport`\? \(expected one of transport, / },
-  { what: 'a value of the wrong kind', ...replace(settings, 'timeouts: { connect: soon }'), says: /^\/etc\/guix\/offload\.yaml: timeouts\.connect: .*\(expected a time from 1ms to 24h, such as 500ms, 10s or 2m/ },
+  { what: 'an unknown key', ...replace(settings, 'transprt: ssh2'), says: /^\/etc\/guix\/offload\.yaml:1:1: transprt: .*unknown key `transprt`, did you mean `transport`\? \(expected one of transport, / },
+  { what: 'a value of the wrong kind', ...replace(settings, 'timeouts: { connect: soon }'), says: /^\/etc\/guix\/offload\.yaml:1:13: timeouts\.connect: .*\(expected a time from 1ms to 24h, such as 500ms, 10s or 2m/ },
   { what: 'a configuration that is no YAML', ...replace(settings, 'machines: [\nb1'), says: /^\/etc\/guix\/offload\.yaml:\d+:\d+: reading the configuration: / },
   {
     what: 'a configuration that anybody may write',

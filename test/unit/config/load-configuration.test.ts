@@ -119,7 +119,7 @@ describe('mistakes in the configuration', () => {
   ])('%s', async (text, path, problem) => {
     const { code, report } = await failure(text)
     expect(code).toBe('configuration-invalid')
-    expect(report).toMatchObject({ problem, subject: `${join(folder, 'offload.yaml')}: ${path}` })
+    expect(report).toMatchObject({ problem, subject: expect.stringMatching(new RegExp(`/offload\\.yaml:1:\\d+: ${path.replaceAll('.', '\\.')}$`)) as string })
   })
 
   it.each([
@@ -140,11 +140,11 @@ describe('mistakes in the configuration', () => {
   ])('%s', async (text, path, expected, seen) => {
     const { code, report } = await failure(text)
     expect(code).toBe('configuration-invalid')
-    expect(report).toMatchObject({ expected, seen, subject: `${join(folder, 'offload.yaml')}: ${path}` })
+    expect(report).toMatchObject({ expected, seen, subject: expect.stringMatching(new RegExp(`/offload\\.yaml:1:\\d+: ${path.replaceAll('.', '\\.')}$`)) as string })
   })
 
   it('are all named', async () => {
-    expect((await failure('transport: 5\nscheduler: 6\ntimeouts: { conect: 1s }')).report.cure).toBe('Also wrong: scheduler, timeouts.conect')
+    expect((await failure('transport: 5\nscheduler: 6\ntimeouts: { conect: 1s }')).report.cure).toBe('Also wrong: scheduler (2:1), timeouts.conect (3:13)')
   })
 
   it('are one line each, with the place', async () => {
@@ -153,6 +153,14 @@ describe('mistakes in the configuration', () => {
     expect(error.report.subject).toMatch(/offload\.yaml:\d+:\d+$/)
     expect(error.message).not.toContain('\n')
     expect(await failure('- a list')).toMatchObject({ code: 'configuration-invalid', report: { subject: join(folder, 'offload.yaml') } })
+  })
+
+  it('have their place in JSON, and none in JavaScript', async () => {
+    const json = await write('offload.json', '{\n  "transport": "ssh2",\n  "machines": {"b1": {"disabled": 1}}\n}')
+    await expect(load()).rejects.toMatchObject({ report: { subject: `${json}:3:23: machines.b1.disabled` } })
+    await rm(json)
+    const program = await write('offload.js', 'export default { transport: 5 }')
+    await expect(load()).rejects.toMatchObject({ report: { subject: `${program}: transport` } })
   })
 
   it('in JSON and JavaScript are reported alike', async () => {
@@ -194,5 +202,28 @@ describe('settings of machines', () => {
   it.each([true, false, '/etc/ssh/offload_config'])('may have sshConfig: %s', async (sshConfig) => {
     await write('offload.yaml', `machines: { b1: { sshConfig: ${sshConfig} } }`)
     expect((await load()).machineSettings('b1')).toEqual({ sshConfig })
+  })
+})
+
+describe('the environment', () => {
+  it('wins over the file and the defaults, for all machines', async () => {
+    const variables = { GUIX_OFFLOAD_TRANSPORT: 'lsh', GUIX_OFFLOAD_SCHEDULER: 'random', GUIX_OFFLOAD_ON_UNREACHABLE: 'wait' }
+    const wanted = { transport: 'lsh', scheduler: 'random', onUnreachable: 'wait' }
+    expect(await load(variables)).toMatchObject(wanted)
+    await write('offload.yaml', 'transport: openssh\nmachines: { b1: { transport: ssh2 } }')
+    const configuration = await load(variables)
+    expect(configuration).toMatchObject(wanted)
+    expect(configuration.machineSettings('b1')).toEqual({ transport: 'ssh2' })
+  })
+
+  it('says nothing with an empty string', async () => {
+    expect(await load({ GUIX_OFFLOAD_TRANSPORT: '', GUIX_OFFLOAD_ON_UNREACHABLE: '' })).toEqual(defaultConfiguration)
+  })
+
+  it('is refused by the name of the variable', async () => {
+    await expect(load({ GUIX_OFFLOAD_ON_UNREACHABLE: 'wiat' })).rejects.toMatchObject({
+      code: 'environment-invalid',
+      message: 'GUIX_OFFLOAD_ON_UNREACHABLE: reading the environment: wrong value, did you mean `wait`? (expected local or wait, seen "wiat"). Correct or unset it',
+    })
   })
 })
