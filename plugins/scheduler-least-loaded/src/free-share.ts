@@ -1,0 +1,19 @@
+import type { Candidate } from 'guix-offload/plugin-api'
+
+export interface FreeShareWeights {
+  /** What is left at the least, however busy a machine is: among busy ones speed still decides. */
+  readonly floor: number
+  /** Exponent of the processors' share. */
+  readonly processors: number
+  /** Exponent of the slots' share. */
+  readonly slots: number
+}
+
+/** The share of a machine (0-1) that a build would find free: of its processors, as last seen, times that of its slots, which only builds from this host take. */
+export function freeShare({ machine, freeSlots, probe, startedSince = 0 }: Candidate, { floor, processors, slots }: FreeShareWeights): number {
+  // Pressure follows within seconds and counts only those that really wait; the load average needs a minute.
+  const busy = probe === undefined ? 0 : (probe.pressure ?? probe.normalizedLoad)
+  // What has been started since shows in neither: each takes its slot's part of the machine.
+  const idle = Math.max(floor, 1 - busy - (startedSince / machine.parallelBuilds))
+  return Math.max(floor, idle ** processors * (freeSlots / machine.parallelBuilds) ** slots)
+}

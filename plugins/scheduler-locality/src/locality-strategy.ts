@@ -1,0 +1,62 @@
+import type { Candidate, RankContext, SchedulingStrategy } from 'guix-offload/plugin-api'
+import { describeBytes } from './describe-bytes.js'
+import { freeShare, type FreeShareWeights } from './free-share.js'
+
+export interface Weights extends FreeShareWeights {
+  /** A second of sending counts this many times a second of building: the link is others' as well, and what is sent once may have to be sent again elsewhere. */
+  readonly transfer: number
+  /** Bytes per second of a link that has never been measured and stands beside none that has. */
+  readonly bytesPerSecond: number
+  /** Seconds that a build of which nothing is known takes on a machine of speed 1. */
+  readonly buildSeconds: number
+  /** Round trips of an offload besides what it sends. */
+  readonly roundTrips: number
+  /** How many times slower programs run in an emulator. */
+  readonly emulation: number
+  /** What a machine counts for that has not answered, and may never: it comes after those that have. */
+  readonly unanswered: number
+}
+
+export const defaultWeights: Weights = {
+  floor: 0.05, processors: 1, slots: 1, transfer: 2, bytesPerSecond: 10 * 2 ** 20, buildSeconds: 60, roundTrips: 20, emulation: 8, unanswered: 0.001,
+}
+
+/** The machine that would be done first, as far as can be told: the time to send what it lacks, and the time to build on what of it is free. */
+export const locality = (weights: Weights = defaultWeights): SchedulingStrategy => ({
+  name: 'locality',
+  needs: { probes: 'all', inputs: true },
+  rank(_request, candidates, context) {
+    const usual = usualLink(candidates) ?? weights.bytesPerSecond
+    return candidates
+      .map((candidate) => {
+        const seconds = secondsToSend(candidate, usual, weights) + secondsToBuild(candidate, context, weights)
+        return { candidate, score: (candidate.probe === undefined ? weights.unanswered : 1) / seconds, reason: describe(candidate), chance: context.random() }
+      })
+      .sort((a, b) => b.score - a.score || a.chance - b.chance)
+      .map(({ candidate, score, reason }) => ({ candidate, score, reason }))
+  },
+})
+
+export const localityStrategy = locality()
+
+/** Bytes per second of the links that have been measured: the middle one. One that has not is taken for such a link. */
+function usualLink(candidates: readonly Candidate[]): number | undefined {
+  const measured = candidates.flatMap(({ bytesPerSecond }) => bytesPerSecond ?? []).sort((a, b) => a - b)
+  return measured[Math.floor(measured.length / 2)]
+}
+
+function secondsToSend({ missingBytes = 0, bytesPerSecond, roundTripMs = 0 }: Candidate, usual: number, { transfer, roundTrips }: Weights): number {
+  return (transfer * missingBytes) / Math.max(1, bytesPerSecond ?? usual) + (roundTrips * roundTripMs) / 1000
+}
+
+function secondsToBuild(candidate: Candidate, { expectedSeconds }: RankContext, weights: Weights): number {
+  const speed = candidate.machine.speed / (candidate.emulated === true ? weights.emulation : 1)
+  return Math.max(0.001, expectedSeconds ?? weights.buildSeconds) / (speed * freeShare(candidate, weights))
+}
+
+/** `1.2 GiB of 1.3 GiB inputs there, speed 2, load 0.31` */
+function describe({ machine, presentBytes, missingBytes, probe, startedSince = 0, emulated }: Candidate): string {
+  const inputs = presentBytes === undefined || missingBytes === undefined ? [] : [`${describeBytes(presentBytes)} of ${describeBytes(presentBytes + missingBytes)} inputs there`]
+  const busy = probe === undefined ? 'no answer yet' : probe.pressure === undefined ? `load ${probe.normalizedLoad.toFixed(2)}` : `pressure ${probe.pressure.toFixed(2)}`
+  return [...inputs, `speed ${machine.speed}${emulated === true ? ' (emulated)' : ''}`, startedSince === 0 ? busy : `${busy} and ${startedSince} started since`].join(', ')
+}
