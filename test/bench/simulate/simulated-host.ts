@@ -1,6 +1,5 @@
 /** One machine of the simulation: what it is, what runs on it, what it has, and what is believed of it. */
 import type { BuildMachine, Candidate, Probe } from '../../../src/plugin-api/index.js'
-import { BelievedItems } from '../../../src/state/believed-items.js'
 import type { Events } from './events.js'
 import type { SimulatedMachine } from './farm.js'
 import { Processors } from './processors.js'
@@ -16,7 +15,7 @@ export class SimulatedHost {
   readonly processors: Processors
   /** Items that are really there, and those believed to be. */
   readonly store = new Set<number>()
-  readonly believed = new BelievedItems()
+  readonly believed = new Set<number>()
   /** Ends of what runs here; called when the machine fails. */
   readonly running = new Set<() => void>()
   up = true

@@ -174,7 +174,7 @@ class Simulation {
 
   async #choose({ node, tried }: Task): Promise<{ seconds: number; host: SimulatedHost | undefined }> {
     const { strategy } = this.scenario
-    const hosts = this.#hosts.filter((host) => host.freeSlots > 0 && host.restsUntil <= this.#events.now && !tried.has(host.machine.name))
+    const hosts = this.#hosts.filter((host) => host.freeSlots > 0 && host.restsUntil <= this.#events.now && !tried.has(host.machine.name) && !isOverloaded(host))
     let seconds = 0
     const connected = new Set<SimulatedHost>()
     const reach = (host: SimulatedHost): number => {
@@ -189,9 +189,9 @@ class Simulation {
       for (const host of dead) host.rest()
       for (const host of answering) host.ask()
       seconds = Math.max(0, ...answering.map(reach)) + (silent ? patienceSeconds : 0)
-      running = hosts.filter((host) => !dead.includes(host))
+      running = hosts.filter((host) => !dead.includes(host) && !isOverloaded(host))
     }
-    const ranking = await this.#rank(node, running)
+    const ranking = running.length === 0 ? [] : await this.#rank(node, running)
     for (const { candidate } of ranking) {
       const host = this.#byName.get(candidate.machine.name)
       if (host === undefined) throw new Error(`${strategy.name} has ranked a machine it was not given`)
@@ -201,8 +201,8 @@ class Simulation {
         continue
       }
       if (!connected.has(host)) seconds += reach(host)
-      const { normalizedLoad } = host.hasFreshProbe && host.probe !== undefined ? host.probe : host.ask()
-      if (normalizedLoad < 0.8) return { seconds, host }
+      if (!host.hasFreshProbe) host.ask()
+      if (!isOverloaded(host)) return { seconds, host }
     }
     return { seconds: Math.max(seconds, 0.05), host: undefined }
   }
@@ -216,7 +216,7 @@ class Simulation {
       let [presentBytes, missingBytes] = [0, 0]
       for (const input of inputs) {
         const bytes = this.#nodes[input]?.bytes ?? 0
-        if (host.believed.has(this.#paths[input] ?? '')) presentBytes += bytes
+        if (host.believed.has(input)) presentBytes += bytes
         else missingBytes += bytes
       }
       return { ...host.candidate(), presentBytes, missingBytes }
@@ -265,16 +265,17 @@ class Simulation {
   /** What is really missing, whatever was believed; both are right afterwards. */
   #send(node: Node, host: SimulatedHost, done: () => void): () => void {
     const missing = node.required.filter((item) => !host.store.has(item))
-    const pathOf = (item: number): string => this.#paths[item] ?? ''
-    host.believed.learn({ absent: missing.map(pathOf) })
+    for (const item of missing) host.believed.delete(item)
     const bytes = sum(missing.map((item) => this.#nodes[item]?.bytes ?? 0))
     const started = this.#events.now
     return this.#network.carry(bytes, host.machine, () => {
       const seconds = this.#events.now - started
       if (bytes >= 2 ** 20 && seconds > 0) host.bytesPerSecond = bytes / seconds
       this.#bytesSent += bytes
-      for (const item of node.required) host.store.add(item)
-      host.believed.learn({ present: node.required.map(pathOf) })
+      for (const item of node.required) {
+        host.store.add(item)
+        host.believed.add(item)
+      }
       done()
     })
   }
@@ -282,7 +283,7 @@ class Simulation {
   #finish(task: Task, host: SimulatedHost): void {
     host.slotsTaken -= 1
     host.store.add(task.node)
-    host.believed.learn({ present: [this.#paths[task.node] ?? ''] })
+    host.believed.add(task.node)
     this.#bytesFetched += this.#nodes[task.node]?.bytes ?? 0
     this.#trace('built', task, host)
     this.#left -= 1
@@ -314,6 +315,11 @@ class Simulation {
   #trace(what: TraceEvent['what'], { node }: Task, host: SimulatedHost): void {
     this.scenario.trace?.({ time: this.#events.now, what, node, machine: host.machine.name })
   }
+}
+
+/** As far as is known; the load limit is that of `machines.scm` unless it says otherwise. */
+function isOverloaded({ hasFreshProbe, probe }: SimulatedHost): boolean {
+  return hasFreshProbe && probe !== undefined && probe.normalizedLoad >= 0.8
 }
 
 function sum(numbers: readonly number[]): number {

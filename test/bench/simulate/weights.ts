@@ -11,15 +11,16 @@ import { outcomes } from './report.js'
 import { type NamedScenario, scenarios } from './scenarios.js'
 import type { Outcome } from './simulation.js'
 
-const share = { floor: [0.01, 0.05, 0.2], processors: [0, 0.5, 1, 2], slots: [0, 0.25, 0.5, 1, 2] }
+const share = { floor: [0.05, 0.2], processors: [0, 0.5, 1, 2], slots: [0, 0.5, 1, 2] }
 const alternatives = {
   'least-loaded': share,
-  locality: { ...share, transfer: [0, 0.5, 1, 2, 4, 8], bytesPerSecond: [1, 10, 100].map((megabytes) => megabytes * 2 ** 20), roundTrips: [0, 20, 100] },
+  locality: { ...share, transfer: [0, 0.5, 1, 2, 4, 8], bytesPerSecond: [2, 10, 50].map((mebibytes) => mebibytes * 2 ** 20) },
 } as const
 
-const { values } = parseArgs({ options: { seeds: { type: 'string', default: '4' }, only: { type: 'string' } } })
+const { values } = parseArgs({ options: { seeds: { type: 'string', default: '3' }, only: { type: 'string' } } })
 const seeds = Number(values.seeds)
-const all = scenarios()
+/** Three machines are busy all the time, whoever chooses. */
+const all = scenarios().filter(({ name }) => !name.includes(' 3 machines'))
 const reference = new Map<NamedScenario, readonly Outcome[]>()
 for (const scenario of all) reference.set(scenario, await outcomes(scenario, guixStrategy, seeds))
 
