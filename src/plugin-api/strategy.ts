@@ -36,11 +36,11 @@ export interface Candidate {
   /** Free slots, the one reserved for this request included: 1 to `machine.parallelBuilds`. Only builds from this host take slots. Always there. */
   readonly freeSlots: number
   /**
-   * With `needs.probes: 'all'`: not older than 10 s, from this request or from another one shortly before; undefined if the machine has not answered in time, or not at all.
-   * Otherwise, if there, it may be old: see `at`.
+   * With `needs.probes: 'all'`: not older than 10 s, from this request or from another one shortly before; undefined if the machine has not answered in time. Otherwise, if there, from another
+   * request. `load` and `normalizedLoad` count one for each build in `startedSince`; `pressure` is as it was.
    */
   readonly probe?: Probe | undefined
-  /** Builds sent there by this host since the probe, whose load it does not show yet. Undefined where there is no probe, or none was sent. */
+  /** Builds that this host has sent there since the probe. Undefined where there is no probe, or none was sent. */
   readonly startedSince?: number | undefined
   /** It would run the build's programs in an emulator, many times slower than its `speed` says. Undefined: as far as is known, it would not. */
   readonly emulated?: boolean | undefined
@@ -48,7 +48,7 @@ export interface Candidate {
   readonly presentBytes?: number | undefined
   /** With `needs.inputs`: bytes of the direct inputs that would have to be sent. Defined where `presentBytes` is; together they are all that the derivation names. */
   readonly missingBytes?: number | undefined
-  /** Bytes of archives per second that the link has carried in the last transfer worth measuring. Undefined as long as there was none. */
+  /** With `needs.inputs`: bytes of archives per second that the link has carried in the last transfer worth measuring. Undefined as long as there was none. */
   readonly bytesPerSecond?: number | undefined
   /** Round trip of a connection made for this request, milliseconds. Undefined if none was. */
   readonly roundTripMs?: number | undefined
@@ -68,7 +68,7 @@ export interface RankContext {
   readonly now: number
   /** Uniform in [0, 1): the only source of chance a strategy may use. */
   readonly random: () => number
-  /** Seconds that builds of this derivation's name, or of any where there was none, have lately taken on a machine of speed 1. Undefined where nothing is known. */
+  /** With `needs.inputs`: seconds that builds of this package, or of any where there was none, have lately taken, as for a machine of speed 1. Undefined where nothing is known. */
   readonly expectedSeconds?: number | undefined
 }
 

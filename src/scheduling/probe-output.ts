@@ -18,6 +18,8 @@ echo '%%store'
 df -Pk "$1"
 echo '%%pressure'
 cat /proc/pressure/cpu 2>/dev/null
+echo '%%architecture'
+uname -m
 echo '%%end'
 `
 
@@ -53,6 +55,7 @@ export function parseProbe(output: string, machine: string, at: number): Probe {
   // File system and mount point may hold blanks: the figures are found by the columns between them.
   const freeKiB = find('store', /\s\d+\s+\d+\s+(-?\d+)\s+(?:\d+%|-)\s+\//, "df's line about the store")
   const pressure = /^some avg10=(\d+(?:\.\d+)?)\s/m.exec(sections.get('pressure') ?? '')?.[1]
+  const architecture = /^[\w.-]+$/.exec(sections.get('architecture') ?? '')?.[0]
   return {
     at,
     load,
@@ -61,6 +64,7 @@ export function parseProbe(output: string, machine: string, at: number): Probe {
     // Negative where more than the reserve for root is gone.
     freeBytes: Math.max(0, freeKiB) * 1024,
     ...(pressure === undefined ? {} : { pressure: Math.min(1, Number(pressure) / 100) }),
+    ...(architecture === undefined ? {} : { architecture }),
   }
 }
 

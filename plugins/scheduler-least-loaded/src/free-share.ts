@@ -11,9 +11,8 @@ export interface FreeShareWeights {
 
 /** The share of a machine (0-1) that a build would find free: of its processors, as last seen, times that of its slots, which only builds from this host take. */
 export function freeShare({ machine, freeSlots, probe, startedSince = 0 }: Candidate, { floor, processors, slots }: FreeShareWeights): number {
-  // Pressure follows within seconds and counts only those that really wait; the load average needs a minute.
-  const busy = probe === undefined ? 0 : (probe.pressure ?? probe.normalizedLoad)
-  // What has been started since shows in neither: each takes its slot's part of the machine.
-  const idle = Math.max(floor, 1 - busy - (startedSince / machine.parallelBuilds))
+  // Pressure follows within seconds and counts only those that really wait; the load average needs a minute. What was started since is in the load already; of the processors it takes what its slot is worth.
+  const busy = probe === undefined ? 0 : probe.pressure === undefined ? probe.normalizedLoad : probe.pressure + startedSince / machine.parallelBuilds
+  const idle = Math.max(floor, 1 - busy)
   return Math.max(floor, idle ** processors * (freeSlots / machine.parallelBuilds) ** slots)
 }

@@ -71,9 +71,16 @@ export class SimulatedHost {
 
   candidate(): Candidate {
     const { described: machine, freeSlots, startedSince, bytesPerSecond } = this
-    const probe = this.hasFreshProbe ? this.probe : undefined
+    const probe = this.hasFreshProbe ? this.#believedProbe() : undefined
     const emulated = this.machine.emulation > 1 ? true : undefined
     return { machine, freeSlots, probe, startedSince: probe === undefined ? undefined : startedSince, bytesPerSecond, emulated, roundTripMs: this.machine.roundTripMs }
+  }
+
+  /** One more for each build started since, as the program does it. */
+  #believedProbe(): Probe | undefined {
+    if (this.probe === undefined) return undefined
+    const load = this.probe.load + this.startedSince
+    return { ...this.probe, load, normalizedLoad: Math.min(1, load / this.probe.cores) }
   }
 
   rest(): void {

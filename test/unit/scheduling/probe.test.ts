@@ -45,6 +45,7 @@ describe('probe, asking this machine', () => {
     expect(seen.normalizedLoad).toBe(Math.min(1, seen.load / seen.cores))
     expect(Math.abs(seen.freeBytes - bavail * bsize)).toBeLessThan(2 ** 30)
     expect(seen.pressure !== undefined).toBe(existsSync('/proc/pressure/cpu'))
+    expect(seen.architecture).toBe(spawnSync('uname', ['-m']).stdout.toString().trim())
     expect(Math.abs(seen.at - Date.now())).toBeLessThan(5_000)
   })
 
