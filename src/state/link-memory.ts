@@ -53,6 +53,12 @@ export class LinkMemory {
     return { compression: pays(plain, compressed) ? defaultCompression : 'none', reason: 'measured' }
   }
 
+  /** As the last transfer of some size showed; undefined as long as there was none. */
+  async bytesPerSecond(machine: BuildMachine): Promise<number | undefined> {
+    const { bytesPerSecond } = await this.#memory.recall(machine)
+    return typeof bytesPerSecond === 'number' && bytesPerSecond > 0 ? bytesPerSecond : undefined
+  }
+
   /** Takes note of a transfer, either way. */
   async learn(machine: BuildMachine, { bytes, seconds, compressed }: LinkTransfer): Promise<void> {
     if (bytes < significantBytes || seconds <= 0) return
