@@ -11,10 +11,10 @@ import { outcomes } from './report.js'
 import { type NamedScenario, scenarios } from './scenarios.js'
 import type { Outcome } from './simulation.js'
 
-const share = { floor: [0.05, 0.2], processors: [0, 0.5, 1, 2], slots: [0, 0.5, 1, 2] }
+const share = { floor: [0.05, 0.1, 0.2], processors: [0, 0.5, 1], slots: [0, 0.25, 0.5, 1] }
 const alternatives = {
   'least-loaded': share,
-  locality: { ...share, transfer: [0, 0.5, 1, 2, 4, 8], bytesPerSecond: [2, 10, 50].map((mebibytes) => mebibytes * 2 ** 20) },
+  locality: { ...share, transfer: [0, 0.5, 1, 2, 4] },
 } as const
 
 const { values } = parseArgs({ options: { seeds: { type: 'string', default: '3' }, only: { type: 'string' } } })
