@@ -128,11 +128,11 @@ export class Enquiry<T> {
     }
   }
 
-  #start({ machine, ask }: Question<T>): Promise<T | undefined> {
+  #start(question: Question<T>): Promise<T | undefined> {
     const controller = new AbortController()
-    const result = ask(controller.signal)
+    const result = question.ask(controller.signal)
     const attempt: Attempt<T> = { controller, result, reply: { kind: 'open' }, handedOver: false }
-    this.#attempts.set(machine, attempt)
+    this.#attempts.set(question.machine, attempt)
     return result.then((value) => {
       attempt.reply = value === undefined ? { kind: 'barred' } : { kind: 'there', value }
       return value

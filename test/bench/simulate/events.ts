@@ -1,8 +1,14 @@
+interface Event {
+  readonly time: number
+  readonly order: number
+  readonly action: () => void | Promise<void>
+}
+
 /** What happens, in the order of its time; at one time, in the order in which it was planned. */
 export class Events {
   now = 0
   #planned = 0
-  readonly #heap: { readonly time: number; readonly order: number; readonly action: () => void | Promise<void> }[] = []
+  readonly #heap: Event[] = []
 
   /** Calls `action` after so many seconds of virtual time. */
   after(seconds: number, action: () => void | Promise<void>): void {
@@ -19,7 +25,7 @@ export class Events {
     }
   }
 
-  #push(event: (typeof this.#heap)[number]): void {
+  #push(event: Event): void {
     const heap = this.#heap
     heap.push(event)
     for (let index = heap.length - 1; index > 0;) {
@@ -29,7 +35,7 @@ export class Events {
     }
   }
 
-  #pop(): (typeof this.#heap)[number] | undefined {
+  #pop(): Event | undefined {
     const heap = this.#heap
     const [first] = heap
     const last = heap.pop()

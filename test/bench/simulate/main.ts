@@ -1,5 +1,5 @@
 /**
- * Plays graphs of derivations on simulated farms under each strategy: `npm run simulate [-- --seeds N] [--markdown]`. Nothing is built and nothing is contacted.
+ * Plays graphs of derivations on simulated farms under each strategy: `npm run simulate [-- --seeds N]`. Nothing is built and nothing is contacted.
  */
 import { parseArgs } from 'node:util'
 import { guixStrategy } from '../../../plugins/scheduler-guix/src/guix-strategy.js'
@@ -9,4 +9,4 @@ import { report } from './report.js'
 import { scenarios } from './scenarios.js'
 
 const { values } = parseArgs({ options: { seeds: { type: 'string', default: '3' } } })
-await report(await scenarios(), [guixStrategy, leastLoadedStrategy, localityStrategy], Number(values.seeds))
+await report(scenarios(), [guixStrategy, leastLoadedStrategy, localityStrategy], Number(values.seeds))

@@ -7,7 +7,7 @@ export async function report(scenarios: readonly NamedScenario[], strategies: re
   const started = performance.now()
   for (const scenario of scenarios) {
     console.info(`\n${scenario.name}`)
-    console.info(row(['', 'makespan', 'sent', 'waiting: mean', '1 in 20 over', 'deciding', 'lost', 'given up']))
+    console.info(row(['', 'makespan', 'turnaround', 'sent', 'waiting: mean', '1 in 20 over', 'deciding', 'lost', 'given up']))
     for (const strategy of strategies) console.info(row(cells(strategy.name, await outcomes(scenario, strategy, seeds))))
   }
   console.info(`\nmeans of ${seeds} runs each; ${((performance.now() - started) / 1000).toFixed(0)} s`)
@@ -26,6 +26,7 @@ function cells(name: string, results: readonly Outcome[]): string[] {
   return [
     name,
     duration(mean(({ makespan }) => makespan)),
+    `${mean(({ turnaround }) => turnaround).toFixed(0)} s`,
     `${(mean(({ bytesSent }) => bytesSent) / 2 ** 30).toFixed(1)} GiB`,
     `${mean(({ waiting }) => waiting.mean).toFixed(1)} s`,
     `${mean(({ waiting }) => waiting.worst).toFixed(0)} s`,

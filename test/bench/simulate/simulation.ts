@@ -37,6 +37,8 @@ export interface Outcome {
   readonly bytesFetched: number
   /** From ready to accepted: mean, and what one in twenty exceeds. */
   readonly waiting: { readonly mean: number; readonly worst: number }
+  /** From ready to built: mean. What all but the last build feel, and less a matter of luck than the makespan. */
+  readonly turnaround: number
   /** guix-daemon waited that long for answers: mean of all that ended in an accept. */
   readonly deciding: number
   /** Builds that a machine took down with it. */
@@ -48,6 +50,8 @@ export interface Outcome {
 
 interface Task {
   readonly node: number
+  /** For the first time, and since when it waits now. */
+  readonly born: number
   readonly ready: number
   readonly tried: Set<string>
 }
@@ -86,6 +90,7 @@ class Simulation {
   #asksAgain = false
   #left = 0
   #makespan = 0
+  #turnarounds = 0
   #bytesSent = 0
   #bytesFetched = 0
   #decidingSeconds = 0
@@ -124,6 +129,7 @@ class Simulation {
       bytesSent: this.#bytesSent,
       bytesFetched: this.#bytesFetched,
       waiting: { mean: sum(sorted) / Math.max(1, sorted.length), worst: sorted[Math.floor(sorted.length * 0.95)] ?? 0 },
+      turnaround: this.#turnarounds / Math.max(1, built),
       deciding: this.#decidingSeconds / Math.max(1, this.#waits.length),
       lost: this.#lost,
       givenUp: this.#givenUp,
@@ -132,7 +138,7 @@ class Simulation {
   }
 
   #enqueue(node: number): void {
-    this.#queue.push({ node, ready: this.#events.now, tried: new Set() })
+    this.#queue.push({ node, born: this.#events.now, ready: this.#events.now, tried: new Set() })
   }
 
   /** guix-daemon asks for the first in the queue. If it is turned away so would be the others: all want the same. */
@@ -288,6 +294,7 @@ class Simulation {
     this.#trace('built', task, host)
     this.#left -= 1
     this.#makespan = this.#events.now
+    this.#turnarounds += this.#events.now - task.born
     for (const dependent of this.#dependents[task.node] ?? []) {
       const left = (this.#waitingFor[dependent] ?? 0) - 1
       this.#waitingFor[dependent] = left

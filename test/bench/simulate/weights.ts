@@ -1,6 +1,6 @@
 /**
  * How the weights of the strategies were chosen: each of them changed alone, everything else as it is, over all scenarios. `npx tsx test/bench/simulate/weights.ts [--seeds N] [--only NAME]`
- * Prints makespan and bytes sent by those under the strategy `guix` with the same graphs, machines and seeds: geometric means, less is better.
+ * Prints makespan, turnaround and bytes sent by those under the strategy `guix` with the same graphs, machines and seeds: geometric means, less is better.
  */
 import { parseArgs } from 'node:util'
 import { guixStrategy } from '../../../plugins/scheduler-guix/src/guix-strategy.js'
@@ -39,16 +39,18 @@ async function vary<W extends object>(name: keyof typeof alternatives, usual: W,
 }
 
 async function compared(strategy: SchedulingStrategy): Promise<string> {
-  const logarithms = { makespan: 0, bytes: 0 }
+  const logarithms = { makespan: 0, turnaround: 0, bytes: 0 }
   let runs = 0
   for (const scenario of all) {
     for (const [index, outcome] of (await outcomes(scenario, strategy, seeds)).entries()) {
       const usual = reference.get(scenario)?.[index]
       if (usual === undefined) continue
       logarithms.makespan += Math.log(outcome.makespan / usual.makespan)
+      logarithms.turnaround += Math.log(outcome.turnaround / usual.turnaround)
       logarithms.bytes += Math.log(outcome.bytesSent / usual.bytesSent)
       runs += 1
     }
   }
-  return `makespan ${Math.exp(logarithms.makespan / runs).toFixed(3)}   sent ${Math.exp(logarithms.bytes / runs).toFixed(3)}`
+  const mean = (logarithm: number): string => Math.exp(logarithm / runs).toFixed(3)
+  return `makespan ${mean(logarithms.makespan)}   turnaround ${mean(logarithms.turnaround)}   sent ${mean(logarithms.bytes)}`
 }
