@@ -3,6 +3,7 @@ import { machineId } from '../machines/machine-id.js'
 import type { BuildMachine, Candidate, Connection, Probe } from '../plugin-api/index.js'
 import type { LastProbe } from '../state/health-files.js'
 import type { Clock } from './clock.js'
+import type { Enquiry } from './enquiry.js'
 import type { Health } from './health.js'
 import { probe } from './probe.js'
 import type { Entrant } from './race.js'
@@ -27,6 +28,10 @@ export interface ContestPolicy {
   readonly headStartMs: number
   /** How long a decision waits for machines that are tried again, if there are no others. */
   readonly trialMs: number
+  /** Before they are ranked, at a time. */
+  readonly maxAsked: number
+  /** How much longer than the first one the others are waited for then, at the most. */
+  readonly patienceMs: number
 }
 
 /** A machine that may be asked, and what is known of it. */
@@ -48,10 +53,17 @@ export interface Passed {
   readonly probe: Probe
 }
 
+/** How many times longer than the quickest one a machine may take before that is held against it. */
+const lateFactor = 3
+
 /** How the machines of one selection are asked, for real: connect, look at load and disk. What comes of it is put on the board and remembered for others. */
 export class Contest {
   /** Those that are being asked, and since when. */
   readonly #asked = new Map<BuildMachine, number>()
+  /** Of those that were asked before they were ranked. */
+  #enquiry: Enquiry<Passed> | undefined
+  /** The quickest connection so far: where our own processors are busy, none is made in time. */
+  #quickestMs = Infinity
 
   /** @param signal the selection's */
   constructor(
@@ -63,6 +75,32 @@ export class Contest {
 
   entrant(contender: Contender): Entrant<Passed> {
     return contender.onTrial ? this.#trial(contender) : this.#regular(contender)
+  }
+
+  /**
+   * Asks machines side by side before they are ranked. Those that are fit keep their connection until {@link Contest.end}.
+   * @returns them and those of which nothing is known yet, in the order given
+   */
+  async enquire(contenders: readonly Contender[], deadlineMs: number | undefined): Promise<Contender[]> {
+    const { Enquiry } = await import('./enquiry.js')
+    const { headStartMs: promptMs, patienceMs, maxAsked: maxRunning } = this.policy
+    const discard = ({ connection }: Passed) => closeQuietly(connection)
+    const enquiry = new Enquiry<Passed>({ clock: this.ports.clock, signal: this.signal, promptMs, patienceMs, maxRunning, deadlineMs, discard })
+    this.#enquiry = enquiry
+    const worthAsking = contenders.filter(({ onTrial, last }) => !onTrial && last === undefined)
+    await enquiry.gather(worthAsking.map((contender) => ({ machine: contender.candidate.machine, slow: contender.slow, ask: (signal) => this.#attempt(contender, signal) })))
+    return contenders.flatMap((contender) => {
+      const reply = enquiry.reply(contender.candidate.machine)
+      if (reply?.kind === 'barred') return []
+      if (reply?.kind !== 'there') return [contender]
+      const { probe, connection: { roundTripMs } } = reply.value
+      return [{ ...contender, candidate: { ...contender.candidate, probe, roundTripMs } }]
+    })
+  }
+
+  /** Ends what was begun for nothing. */
+  end(): void {
+    this.#enquiry?.end()
   }
 
   /** What has not answered by the deadline is as good as dead, unless it was asked late. */
@@ -84,22 +122,25 @@ export class Contest {
   }
 
   #regular(contender: Contender): Entrant<Passed> {
-    const { clock, health } = this.ports
-    const { candidate: { machine }, slot, slow } = contender
     return {
-      headStart: !slow,
+      headStart: !contender.slow,
       discard: ({ connection }) => closeQuietly(connection),
-      run: async (signal) => {
-        const began = clock.now()
-        this.#asked.set(machine, began)
-        const passed = await this.#ask(contender, signal, () => {
-          if (signal.aborted && !this.signal.aborted && clock.now() - began >= this.policy.headStartMs) health.hesitated(machine)
-        })
-        if (passed === undefined) slot.release()
-        if (!signal.aborted) this.#asked.delete(machine)
-        return passed
-      },
+      run: (signal) => this.#enquiry?.join(contender.candidate.machine, signal) ?? this.#attempt(contender, signal),
     }
+  }
+
+  async #attempt(contender: Contender, signal: AbortSignal): Promise<Passed | undefined> {
+    const { clock, health } = this.ports
+    const { candidate: { machine }, slot } = contender
+    const began = clock.now()
+    this.#asked.set(machine, began)
+    const passed = await this.#ask(contender, signal, () => {
+      const ms = clock.now() - began
+      if (signal.aborted && !this.signal.aborted && ms >= this.policy.headStartMs && ms >= lateFactor * this.#quickestMs) health.hesitated(machine)
+    })
+    if (passed === undefined) slot.release()
+    if (!signal.aborted) this.#asked.delete(machine)
+    return passed
   }
 
   /**
@@ -164,7 +205,9 @@ export class Contest {
       notConnected()
       return undefined
     }
-    if (clock.now() - began < this.policy.headStartMs) health.answeredPromptly(machine)
+    const ms = clock.now() - began
+    this.#quickestMs = Math.min(this.#quickestMs, ms)
+    if (ms < this.policy.headStartMs) health.answeredPromptly(machine)
     try {
       // That it answers is seen from the connection; what else there is to know, another build has asked a moment ago.
       const seen = last?.probe ?? await probe(connection, { ...this.policy, clock, signal })

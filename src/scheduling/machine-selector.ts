@@ -4,10 +4,12 @@ import { matchMachines } from '../machines/match-machines.js'
 import type { BuildMachine, BuildRequest, Connection, Probe, Ranked, SchedulingStrategy } from '../plugin-api/index.js'
 import { Contest, type Contender, type ContestPolicy, type ContestPorts, type Passed } from './contest.js'
 import { believedProbe } from './health.js'
+import type { Gathered } from './gather-candidates.js'
+import type { InputPorts } from './gather-inputs.js'
 import { raceInOrder } from './race.js'
 import type { Slot, SlotCount } from './slots.js'
 import { VerdictBoard } from './verdict-board.js'
-import { fitness, objection, type Verdict, withoutMachine } from './verdict.js'
+import { fitness, objection, room, type Verdict, withoutMachine } from './verdict.js'
 
 export interface SelectionPorts extends ContestPorts {
   readonly slots: {
@@ -17,6 +19,8 @@ export interface SelectionPorts extends ContestPorts {
   readonly strategy: SchedulingStrategy
   /** Uniform in [0, 1). */
   readonly random: () => number
+  /** For strategies that need to know the inputs of a build. */
+  readonly inputs?: InputPorts | undefined
 }
 
 /** Times in milliseconds. */
@@ -34,6 +38,8 @@ export const defaultSelectionPolicy: SelectionPolicy = {
   graceMs: 50,
   maxRunning: 8,
   trialMs: 1_000,
+  maxAsked: 24,
+  patienceMs: 1_000,
 }
 
 export interface Chosen {
@@ -84,23 +90,27 @@ export class MachineSelector {
     if (suited.length === 0) return { kind: 'none', verdicts: board.list() }
 
     const contenders: Contender[] = []
+    const contest = new Contest(this.ports, this.policy, board, signal)
     let winner: RankedContender | undefined
     try {
       for (const machine of suited) {
         const contender = this.#contend(machine, tried, desperate, board)
         if (contender !== undefined) contenders.push(contender)
       }
-      const ranked = contenders.length === 0 ? [] : await this.#rank(request, contenders, board)
-      const contest = new Contest(this.ports, this.policy, board, signal)
+      const begun = this.ports.clock.now()
+      const gathered = await this.#gather(request, contenders, contest, signal, deadlineMs)
+      const ranked = await this.#rank(request, gathered, board)
+      const leftMs = deadlineMs === undefined ? undefined : Math.max(0, deadlineMs - (this.ports.clock.now() - begun))
       const won = await raceInOrder(
         ranked.map((contender) => contest.entrant(contender)),
-        { ...this.policy, deadlineMs, clock: this.ports.clock, signal },
+        { ...this.policy, deadlineMs: leftMs, clock: this.ports.clock, signal },
       )
       winner = won === undefined ? undefined : ranked[won.index]
       if (won === undefined && deadlineMs !== undefined) contest.giveUp(deadlineMs)
       if (won === undefined || winner === undefined) return { kind: board.withoutChoice(), verdicts: board.list() }
-      return this.#chosen(winner, won.value, board)
+      return this.#chosen(winner, won.value, ranked, board)
     } finally {
+      contest.end()
       for (const { slot } of contenders) if (slot !== winner?.slot) slot.release()
     }
   }
@@ -130,8 +140,9 @@ export class MachineSelector {
       } else {
         const taken = total - free
         const probe = last === undefined ? undefined : believedProbe(last, taken)
+        const startedSince = last === undefined || taken <= last.taken ? undefined : taken - last.taken
         // A machine that is tried again has to show that it works.
-        return { slot, taken, slow, onTrial: state === 'due' && !desperate, last: state === 'well' ? last : undefined, candidate: { machine, freeSlots: Math.max(1, free), probe } }
+        return { slot, taken, slow, onTrial: state === 'due' && !desperate, last: state === 'well' ? last : undefined, candidate: { machine, freeSlots: Math.max(1, free), probe, startedSince } }
       }
     } catch (error) {
       if (!(error instanceof ConfigurationError)) throw error
@@ -140,10 +151,19 @@ export class MachineSelector {
     return undefined
   }
 
-  async #rank(request: BuildRequest, contenders: readonly Contender[], board: VerdictBoard): Promise<RankedContender[]> {
+  /** Strategies that need nothing wait for nothing. */
+  async #gather(request: BuildRequest, contenders: readonly Contender[], contest: Contest, signal: AbortSignal, deadlineMs: number | undefined): Promise<Gathered> {
+    const { strategy: { needs }, inputs } = this.ports
+    if (needs === undefined || contenders.length === 0) return { contenders, expectedSeconds: undefined }
+    const { gatherCandidates } = await import('./gather-candidates.js')
+    return gatherCandidates(request, contenders, { needs, contest, inputs, signal, deadlineMs })
+  }
+
+  async #rank(request: BuildRequest, { contenders, expectedSeconds }: Gathered, board: VerdictBoard): Promise<RankedContender[]> {
+    if (contenders.length === 0) return []
     const { strategy, clock, random } = this.ports
     const candidates = contenders.map(({ candidate }) => candidate)
-    const ranking = await strategy.rank(request, candidates, { now: clock.now(), random })
+    const ranking = await strategy.rank(request, candidates, { now: clock.now(), random, expectedSeconds })
     const left = new Map(contenders.map((contender) => [contender.candidate.machine, contender]))
     const order: RankedContender[] = []
     for (const ranked of ranking) {
@@ -159,10 +179,12 @@ export class MachineSelector {
     return order
   }
 
-  #chosen({ candidate: { machine }, slot, ranked, onTrial }: RankedContender, { connection, probe: seen }: Passed, board: VerdictBoard): Chosen {
-    const { health } = this.ports
-    board.put({ machine, code: 'chosen', reason: `${ranked.reason}, ${fitness(seen)}`, probe: seen })
-    board.fill((other) => ({ machine: other, code: 'not-needed', reason: `not needed, ${machine.name} was chosen` }))
+  #chosen({ candidate: { machine }, slot, ranked, onTrial }: RankedContender, { connection, probe: seen }: Passed, ranking: readonly RankedContender[], board: VerdictBoard): Chosen {
+    const { health, strategy: { needs } } = this.ports
+    // Whoever has asked for loads says something of them.
+    board.put({ machine, code: 'chosen', reason: `${ranked.reason}, ${needs?.probes === undefined ? fitness(seen) : room(seen)}`, probe: seen })
+    const reasons = new Map(needs === undefined ? [] : ranking.map((other) => [other.candidate.machine, `: ${other.ranked.reason}`]))
+    board.fill((other) => ({ machine: other, code: 'not-needed', reason: `not needed, ${machine.name} was chosen${reasons.get(other) ?? ''}` }))
     return {
       kind: 'chosen',
       machine,

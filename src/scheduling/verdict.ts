@@ -53,7 +53,12 @@ export function objection(machine: BuildMachine, probe: Probe, minimumFreeBytes:
 
 /** What speaks for a machine: `load 0.12, 57 GiB free`. */
 export function fitness(probe: Probe): string {
-  return `load ${twoDigits(probe.normalizedLoad)}, ${size(probe.freeBytes)} free`
+  return `load ${twoDigits(probe.normalizedLoad)}, ${room(probe)}`
+}
+
+/** `57 GiB free` */
+export function room(probe: Probe): string {
+  return `${size(probe.freeBytes)} free`
 }
 
 /** A failure on the way to a machine (`connect`) or in asking it (`probe`). A passing shortage does not count as death. */

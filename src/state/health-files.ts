@@ -100,11 +100,12 @@ export class HealthFiles implements HealthStore {
   }
 
   lastProbe(machine: Described): LastProbe | undefined {
-    const { at, load, cores, normalizedLoad, freeBytes, pressure, taken, way } = this.#probe.recallNow(machine)
+    const { at, load, cores, normalizedLoad, freeBytes, pressure, architecture, taken, way } = this.#probe.recallNow(machine)
     if (way === undefined || way !== fingerprint(machine)) return undefined
     if (!isTime(at) || !isAmount(load) || !isCount(cores) || cores < 1 || !isAmount(normalizedLoad) || !isAmount(freeBytes) || !isCount(taken)) return undefined
     if (pressure !== undefined && !isAmount(pressure)) return undefined
-    return { probe: { at, load, cores, normalizedLoad, freeBytes, ...(pressure === undefined ? {} : { pressure }) }, taken }
+    if (architecture !== undefined && typeof architecture !== 'string') return undefined
+    return { probe: { at, load, cores, normalizedLoad, freeBytes, ...(pressure === undefined ? {} : { pressure }), ...(architecture === undefined ? {} : { architecture }) }, taken }
   }
 
   setLastProbe(machine: Described, { probe, taken }: LastProbe): void {

@@ -8,7 +8,7 @@ export interface Weights extends FreeShareWeights {
   readonly unanswered: number
 }
 
-export const defaultWeights: Weights = { floor: 0.1, processors: 0.5, slots: 0.5, emulation: 8, unanswered: 0.001 }
+export const defaultWeights: Weights = { floor: 0.2, processors: 0.5, slots: 0.5, emulation: 8, unanswered: 0.001 }
 
 /** Speed × free share: the machine that would give the build most, by what all of them have just said of themselves. */
 export const leastLoaded = (weights: Weights = defaultWeights): SchedulingStrategy => ({
