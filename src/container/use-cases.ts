@@ -119,8 +119,10 @@ export async function makeDecider(root: Root) {
     slots(root),
     health(root),
   ])
+  const links = new LinkMemory(ports.stateDirectory)
+  const { inputs, items } = strategy.needs?.inputs === true ? await (await import('./input-ports.js')).inputPorts(ports, links) : {}
   const selector = new MachineSelector(
-    { connect, slots: slotFiles, strategy, clock: systemClock, random: () => Math.random(), health: memory },
+    { connect, slots: slotFiles, strategy, clock: systemClock, random: () => Math.random(), health: memory, inputs },
     { ...defaultSelectionPolicy, storeDirectory: ports.storeDirectory, minimumFreeBytes: configuration.minimumFreeSpaceBytes },
   )
   return ({ arguments: words, output }: HookProcess) => {
@@ -133,7 +135,8 @@ export async function makeDecider(root: Root) {
         await sleep(milliseconds, undefined, { signal })
       },
       history: new HistoryFile(ports.stateDirectory),
-      links: new LinkMemory(ports.stateDirectory),
+      links,
+      items,
       health: memory,
       answerPolicy: { daemonSystem: words.system, onUnreachable: configuration.onUnreachable },
       // A little more than a connect time-out, so that the first machine's own account of what is wrong arrives.

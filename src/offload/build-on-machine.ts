@@ -50,6 +50,7 @@ export async function buildOnMachine(
       await warm
     })
     record.fetched = await record.phases.time('fetch', () => fetchOutputs(task.outputs, machine.name, remote.value, local.value, { ...ports, loadAcl: async () => acl.value }))
+    await ports.items?.learn(machine, { present: task.outputs })
     log.info(messages.doneOffloading(derivation))
   } finally {
     if (local.status === 'fulfilled') local.value.close()

@@ -2,6 +2,7 @@ import type { BuildMachine, Connection, Log } from '../plugin-api/index.js'
 import type { Consumer } from '../protocol/consumer.js'
 import type { PathInfo } from '../protocol/replies.js'
 import type { RemoteStore } from '../remote-store/remote-store.js'
+import type { ItemMemory } from '../state/item-memory.js'
 import type { SendingTurns } from '../state/sending-turns.js'
 import type { Acl } from '../trust/acl.js'
 import type { Signer } from '../trust/signer.js'
@@ -28,6 +29,8 @@ export interface OffloadPorts {
   readonly now: () => number
   /** Keeps builds that start together from sending the same items each. */
   readonly sendingTurns: Pick<SendingTurns, 'take'>
+  /** Remembers which items machines have, for strategies that ask. */
+  readonly items?: Pick<ItemMemory, 'learn'> | undefined
   openLocalStore(signal: AbortSignal): Promise<LocalStore>
   openRemoteStore(connection: Connection, machine: BuildMachine, signal: AbortSignal): Promise<RemoteStore>
   /** Undefined where the secret key cannot be read: the local daemon signs then. */

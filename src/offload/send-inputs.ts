@@ -21,7 +21,11 @@ const worthATurn = 2 ** 20
 export async function sendInputs(task: OffloadTask, machine: BuildMachine, remote: RemoteStore, local: LocalStore, ports: OffloadPorts, signal: AbortSignal): Promise<Transfer> {
   const { derivation } = task.request
   await remote.keep([derivation, ...directInputs(readDerivation(derivation))])
-  const missing = await remote.missing([...new Set([...task.inputs, derivation])])
+  const wanted = new Set([...task.inputs, derivation])
+  const missing = await remote.missing([...wanted])
+  // Whatever was believed: this is what the machine says.
+  const lacking = new Set(missing)
+  await ports.items?.learn(machine, { present: [...wanted].filter((path) => !lacking.has(path)), absent: missing })
   if (missing.length === 0) return nothingTransferred
   const items: LocalItem[] = []
   for (const path of missing) items.push({ path, info: await local.pathInfo(path) })
@@ -30,7 +34,9 @@ export async function sendInputs(task: OffloadTask, machine: BuildMachine, remot
   const turn = large.length === 0 ? undefined : await ports.sendingTurns.take(machine, large, () => ports.log.info(waitingForSender(machine.name)), signal)
   try {
     const still = turn?.waited === true ? new Set(await remote.missing(missing)) : undefined
-    return await sendItems(still === undefined ? items : items.filter(({ path }) => still.has(path)), derivation, machine.name, remote, ports, signal)
+    const sent = await sendItems(still === undefined ? items : items.filter(({ path }) => still.has(path)), derivation, machine.name, remote, ports, signal)
+    await ports.items?.learn(machine, { present: missing })
+    return sent
   } finally {
     turn?.release()
   }

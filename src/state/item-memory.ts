@@ -24,10 +24,11 @@ export class ItemMemory {
     return new BelievedItems(await this.#read(machine), this.#maximum)
   }
 
-  async learn(machine: Named, lesson: Lesson): Promise<void> {
+  /** Derivations are left out: they weigh next to nothing, and there are as many of them as of all else. */
+  async learn(machine: Named, { present, absent }: Lesson): Promise<void> {
     const text = await this.#read(machine)
     const items = new BelievedItems(text, this.#maximum)
-    const news = items.learn(lesson)
+    const news = items.learn({ present: present?.filter(isNoDerivation) ?? [], absent: absent?.filter(isNoDerivation) ?? [] })
     if (news === '') return
     const path = this.#path(machine)
     try {
@@ -50,6 +51,10 @@ export class ItemMemory {
   #path({ name, port }: Named): string {
     return join(this.#folder, `${name}:${port}`, 'items')
   }
+}
+
+function isNoDerivation(path: string): boolean {
+  return !path.endsWith('.drv')
 }
 
 async function replace(path: string, text: string): Promise<void> {
