@@ -6,7 +6,7 @@ import { join } from 'node:path'
 const lookedAtBytes = 256 * 1024
 
 /**
- * Seconds on a machine of speed 1: the median of builds of the same package, whatever its version, or of all builds if there was none; undefined if nothing was built.
+ * Seconds on a machine of speed 1: the mean of builds of the same package, whatever its version, or of all builds if there was none; undefined if nothing was built.
  * @param speedOf of a machine, by `NAME:PORT`; what machines have built whose speed is not known does not count
  */
 export async function expectedSeconds(stateDirectory: string, derivation: string, speedOf: (machine: string) => number | undefined): Promise<number | undefined> {
@@ -19,7 +19,7 @@ export async function expectedSeconds(stateDirectory: string, derivation: string
     all.push(build.seconds * speed)
     if (packageName(build.derivation) === wanted) same.push(build.seconds * speed)
   }
-  return median(same.length > 0 ? same : all)
+  return mean(same.length > 0 ? same : all)
 }
 
 interface Build {
@@ -48,8 +48,9 @@ function packageName(derivation: string): string {
   return name.replace(/-\d.*$/, '')
 }
 
-function median(values: number[]): number | undefined {
-  return values.sort((a, b) => a - b)[Math.floor(values.length / 2)]
+/** Not the median: of a package that may take a minute or an hour, the hour is what matters. */
+function mean(values: readonly number[]): number | undefined {
+  return values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0) / values.length
 }
 
 async function tail(path: string): Promise<string> {

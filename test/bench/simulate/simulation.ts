@@ -231,9 +231,10 @@ class Simulation {
     return strategy.rank(request, candidates, context)
   }
 
+  /** The mean, as the program takes it from its history: a few long builds weigh more than many short ones. */
   #expectedSeconds(): number | undefined {
-    const lately = this.#buildSeconds.slice(-100).sort((a, b) => a - b)
-    return lately[Math.floor(lately.length / 2)]
+    const lately = this.#buildSeconds.slice(-500)
+    return lately.length === 0 ? undefined : sum(lately) / lately.length
   }
 
   #offload(task: Task, host: SimulatedHost): void {
