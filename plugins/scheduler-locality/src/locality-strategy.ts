@@ -18,7 +18,7 @@ export interface Weights extends FreeShareWeights {
 }
 
 export const defaultWeights: Weights = {
-  floor: 0.2, processors: 1, slots: 0.5, transfer: 2, bytesPerSecond: 10 * 2 ** 20, buildSeconds: 60, roundTrips: 20, emulation: 8, unanswered: 0.001,
+  floor: 0.2, processors: 0.5, slots: 0.5, transfer: 1, bytesPerSecond: 10 * 2 ** 20, buildSeconds: 60, roundTrips: 20, emulation: 8, unanswered: 0.001,
 }
 
 /** The machine that would be done first, as far as can be told: the time to send what it lacks, and the time to build on what of it is free. */
