@@ -48,7 +48,7 @@ export interface Candidate {
   readonly presentBytes?: number | undefined
   /** With `needs.inputs`: bytes of the direct inputs that would have to be sent. Defined where `presentBytes` is; together they are all that the derivation names. */
   readonly missingBytes?: number | undefined
-  /** With `needs.inputs`: bytes of archives per second that the link has carried in the last transfer worth measuring. Undefined as long as there was none. */
+  /** With `needs.inputs`: bytes of archives per second that the link carries, as transfers worth measuring have shown; a link that is busy looks slower. Undefined as long as there was none. */
   readonly bytesPerSecond?: number | undefined
   /** Round trip of a connection made for this request, milliseconds. Undefined if none was. */
   readonly roundTripMs?: number | undefined

@@ -53,10 +53,11 @@ export class LinkMemory {
     return { compression: pays(plain, compressed) ? defaultCompression : 'none', reason: 'measured' }
   }
 
-  /** As the last transfer of some size showed; undefined as long as there was none. */
+  /** What the link carries, compressed if that is how it is used, as transfers of some size have shown; undefined as long as there was none. */
   async bytesPerSecond(machine: BuildMachine): Promise<number | undefined> {
-    const { bytesPerSecond } = await this.#memory.recall(machine)
-    return typeof bytesPerSecond === 'number' && bytesPerSecond > 0 ? bytesPerSecond : undefined
+    const known = await this.#memory.recall(machine)
+    const [plain, compressed] = [this.#rate(known.plain), this.#rate(known.compressed)]
+    return plain === undefined || (compressed !== undefined && pays(plain, compressed)) ? compressed : plain
   }
 
   /** Takes note of a transfer, either way. */

@@ -39,14 +39,20 @@ export const locality = (weights: Weights = defaultWeights): SchedulingStrategy 
 
 export const localityStrategy = locality()
 
-/** Bytes per second of the links that have been measured: the middle one. One that has not is taken for such a link. */
+/** Bytes per second of the links that have been measured, as they take time: the harmonic mean, in which one slow link weighs more than many fast ones. */
 function usualLink(candidates: readonly Candidate[]): number | undefined {
-  const measured = candidates.flatMap(({ bytesPerSecond }) => bytesPerSecond ?? []).sort((a, b) => a - b)
-  return measured[Math.floor(measured.length / 2)]
+  const measured = candidates.flatMap(({ bytesPerSecond }) => bytesPerSecond ?? [])
+  return measured.length === 0 ? undefined : measured.length / measured.reduce((sum, bytesPerSecond) => sum + 1 / Math.max(1, bytesPerSecond), 0)
 }
 
-function secondsToSend({ missingBytes = 0, bytesPerSecond, roundTripMs = 0 }: Candidate, usual: number, { transfer, roundTrips }: Weights): number {
-  return (transfer * missingBytes) / Math.max(1, bytesPerSecond ?? usual) + (roundTrips * roundTripMs) / 1000
+function secondsToSend(candidate: Candidate, usual: number, { transfer, roundTrips }: Weights): number {
+  const { missingBytes = 0, roundTripMs = 0 } = candidate
+  return (transfer * missingBytes) / linkSpeed(candidate, usual) + (roundTrips * roundTripMs) / 1000
+}
+
+/** One that was never measured is taken for a usual one, which the builds that run there share: else a burst of builds would all be sent over a link that turns out to be slow. */
+function linkSpeed({ machine, freeSlots, bytesPerSecond }: Candidate, usual: number): number {
+  return Math.max(1, bytesPerSecond ?? usual / (1 + machine.parallelBuilds - freeSlots))
 }
 
 function secondsToBuild(candidate: Candidate, { expectedSeconds }: RankContext, weights: Weights): number {

@@ -277,7 +277,7 @@ class Simulation {
     const started = this.#events.now
     return this.#network.carry(bytes, host.machine, () => {
       const seconds = this.#events.now - started
-      if (bytes >= 2 ** 20 && seconds > 0) host.bytesPerSecond = bytes / seconds
+      if (bytes >= 2 ** 20 && seconds > 0) host.bytesPerSecond = host.bytesPerSecond === undefined ? bytes / seconds : Math.sqrt((host.bytesPerSecond * bytes) / seconds)
       this.#bytesSent += bytes
       for (const item of node.required) {
         host.store.add(item)

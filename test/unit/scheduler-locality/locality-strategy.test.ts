@@ -37,13 +37,17 @@ describe('the locality strategy', () => {
     }
   })
 
-  it('takes a link that was never measured for one like the others', () => {
+  it('takes a link that was never measured for a usual one, of which a slow one is part', () => {
     const [slow, unknown, fast] = [candidate('slow', { bytesPerSecond: mebibyte }), candidate('unknown', { bytesPerSecond: undefined }), candidate('fast', { bytesPerSecond: 100 * mebibyte })]
-    const middle = candidate('middle')
-    const names = rank([unknown, slow, fast, middle], 10).map(({ candidate: { machine: { name } } }) => name)
-    expect([names[0], names[3]]).toEqual(['fast', 'slow'])
-    const scores = new Map(rank([unknown, slow, fast, middle], 10).map(({ candidate: { machine: { name } }, score }) => [name, score]))
-    expect(scores.get('unknown')).toBe(scores.get('middle'))
+    const names = (...given: Candidate[]) => rank(given, 10).map(({ candidate: { machine: { name } } }) => name)
+    expect(names(unknown, slow, fast, candidate('middle'))).toEqual(['fast', 'middle', 'unknown', 'slow'])
+    expect(names(candidate('middle'), unknown, fast)).toEqual(['fast', 'unknown', 'middle'])
+  })
+
+  it('does not send a burst of builds over a link of which nothing is known', () => {
+    const [untried, tried] = [candidate('untried', { bytesPerSecond: undefined }), candidate('trying', { bytesPerSecond: undefined, freeSlots: 3 })]
+    const seconds = (one: Candidate) => 1 / (rank([one, candidate('known')], 0).find(({ candidate: { machine } }) => machine.name === one.machine.name)?.score ?? 0)
+    expect(seconds(tried) / seconds(untried)).toBeCloseTo(2, 1)
   })
 
   it('goes by speed and load where sizes are not known', () => {
