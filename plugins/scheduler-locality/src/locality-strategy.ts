@@ -3,7 +3,7 @@ import { describeBytes } from './describe-bytes.js'
 import { freeShare, type FreeShareWeights } from './free-share.js'
 
 export interface Weights extends FreeShareWeights {
-  /** A second of sending counts this many times a second of building: the link is others' as well, and what is sent once may have to be sent again elsewhere. */
+  /** A second of sending counts this many times a second of building: while it is sent, the machine's processors serve other builds. */
   readonly transfer: number
   /** Bytes per second of a link that has never been measured and stands beside none that has. */
   readonly bytesPerSecond: number
@@ -18,7 +18,7 @@ export interface Weights extends FreeShareWeights {
 }
 
 export const defaultWeights: Weights = {
-  floor: 0.2, processors: 0.5, slots: 0.5, transfer: 1, bytesPerSecond: 10 * 2 ** 20, buildSeconds: 60, roundTrips: 20, emulation: 8, unanswered: 0.001,
+  floor: 0.2, processors: 0.5, slots: 0.5, transfer: 0.5, bytesPerSecond: 10 * 2 ** 20, buildSeconds: 60, roundTrips: 20, emulation: 8, unanswered: 0.001,
 }
 
 /** The machine that would be done first, as far as can be told: the time to send what it lacks, and the time to build on what of it is free. */

@@ -23,7 +23,7 @@ describe('the locality strategy', () => {
 
   it.each<[string, Candidate, Candidate, number?]>([
     ['the one of equals that has more', candidate('good', all), candidate('bad')],
-    ['the one that has it all, though the other is faster', candidate('good', all), candidate('bad', { speed: 1.5 }), 20],
+    ['the one that has it all, though the other is faster', candidate('good', all), candidate('bad', { speed: 1.5 }), 10],
     ['the faster one, though it has nothing, if the build is long', candidate('good', { speed: 1.5 }), candidate('bad', all), 3600],
     ['the better link, if both have nothing', candidate('good', { bytesPerSecond: 100 * mebibyte }), candidate('bad')],
     ['the slower link, if nothing has to go over it', candidate('good', { ...all, bytesPerSecond: mebibyte }), candidate('bad', { bytesPerSecond: 100 * mebibyte })],
