@@ -89,10 +89,12 @@ describe('a simulated run', () => {
 describe('the graphs', () => {
   it('have everything before what depends on it', async () => {
     for (const { nodes } of [await guixGraph(1), syntheticGraph(200, 1)]) {
-      for (const [index, { inputs, required }] of nodes.entries()) {
-        for (const input of [...inputs, ...required]) expect(input >= 0 && input < index).toBe(true)
-        expect(required).toEqual(expect.arrayContaining([...inputs]))
-      }
+      // Looked at in one go: they are half a million.
+      const wrong = [...nodes.entries()].filter(([index, { inputs, required }]) => {
+        const there = new Set(required)
+        return required.some((item) => item < 0 || item >= index) || inputs.some((input) => !there.has(input))
+      })
+      expect(wrong).toEqual([])
     }
   })
 
