@@ -1,7 +1,7 @@
 // Makes dist from src: the types have been checked by tsc, which writes the declarations; this writes the JavaScript, in few files. guix-daemon starts the hook for every build and waits for
 // it, and most of its start would be spent on finding and opening some two hundred small modules. What is loaded on first use stays a file of its own.
 import { readdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { pluginFolders } from './plugin-folders.js'
@@ -17,7 +17,9 @@ const otherPackagesOutside = {
 }
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const commands = readdirSync(join(root, 'src/commands'), { withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => `src/commands/${entry.name}`)
+const commands = readdirSync(join(root, 'src/commands'), { withFileTypes: true, recursive: true })
+  .filter((entry) => entry.isFile() && !entry.parentPath.endsWith('/support'))
+  .map((entry) => relative(root, join(entry.parentPath, entry.name)))
 
 /** Chunks are named by their contents: those of earlier builds would pile up. */
 function removeScripts(folder) {

@@ -10,9 +10,10 @@ export default class Machines extends BaseCommand {
 
   async run(): Promise<unknown> {
     const { args } = await this.parse(Machines)
-    const useCase = await (await this.rootOfDaemonUser()).resolve(tokens.listMachines)
+    const root = await this.rootOfDaemonUser()
+    const [useCase, healthOf] = await Promise.all([root.resolve(tokens.listMachines), root.resolve(tokens.healthOf)])
     const report = await useCase.run({ file: args.file }, this.interrupted())
     this.warnOfListing(report)
-    return this.present(machinesLines(report, this.style()), machinesJson(report), report.failures.length === 0)
+    return this.present(machinesLines(report, healthOf, this.style()), machinesJson(report, healthOf), report.failures.length === 0)
   }
 }

@@ -1,5 +1,5 @@
 /** Times and sizes as people write them in the configuration file. Each returns undefined for what it does not understand. */
-const milliseconds: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+const milliseconds: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 const bytes: Readonly<Record<string, number>> = {
   'B': 1, 'kB': 1e3, 'KB': 1e3, 'MB': 1e6, 'GB': 1e9, 'TB': 1e12, 'KiB': 2 ** 10, 'MiB': 2 ** 20, 'GiB': 2 ** 30, 'TiB': 2 ** 40,
 }
@@ -12,7 +12,7 @@ function inUnits(text: unknown, units: Readonly<Record<string, number>>): number
   return value !== undefined && Number.isSafeInteger(value) ? value : undefined
 }
 
-/** `500ms`, `10s`, `1.5m`, `2h` in milliseconds. A number without unit is refused: too many programs mean too many things by it. */
+/** `500ms`, `10s`, `1.5m`, `2h`, `1d` in milliseconds. A number without unit is refused: too many programs mean too many things by it. */
 export function parseDuration(text: unknown): number | undefined {
   return inUnits(text, milliseconds)
 }

@@ -69,6 +69,8 @@ function provideUseCases(provide: Provide): void {
   provide(tokens.decider, async (root) => (await import('./use-cases.js')).makeDecider(root))
   provide(tokens.testMachines, async (root) => (await import('./use-cases.js')).makeTestMachines(root))
   provide(tokens.showConfiguration, async (root) => (await import('./show-configuration.js')).makeShowConfiguration(root))
+  provide(tokens.employMachines, async (root) => (await import('./use-cases.js')).makeEmployMachines(root))
+  provide(tokens.healthOf, async (root) => (await import('./use-cases.js')).makeHealthOf(root))
   provide(tokens.statusOfMachines, async (root) => (await import('./use-cases.js')).makeStatusOfMachines(root))
 }
 

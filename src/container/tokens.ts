@@ -5,10 +5,12 @@ import type { DaemonOutput } from '../hook/daemon-output.js'
 import type { HookOptions } from '../hook/run-hook.js'
 import type { BuildMachine, Log, MachineSource, SchedulingStrategy, SourceContext, Transport } from '../plugin-api/index.js'
 import type { Contributions } from '../plugin-host/contributions.js'
+import type { EmployMachines } from '../offload/employ-machines.js'
 import type { ListMachines } from '../offload/list-machines.js'
 import type { ConfigurationReport } from '../offload/show-configuration.js'
 import type { StatusOfMachines } from '../offload/status-of-machines.js'
 import type { TestMachines } from '../offload/test-machines.js'
+import type { HealthFacts } from '../scheduling/health.js'
 import type { InjectionToken } from './injection.js'
 
 /** One process that guix-daemon has started. */
@@ -48,5 +50,8 @@ export const tokens = {
   testMachines: token<Promise<TestMachines>>('testMachines'),
   /** Looks at the configuration, the plugins and the machines. */
   showConfiguration: token<Promise<(signal: AbortSignal) => Promise<ConfigurationReport>>>('showConfiguration'),
+  employMachines: token<Promise<EmployMachines>>('employMachines'),
+  /** What is remembered of a machine from builds. */
+  healthOf: token<Promise<(machine: BuildMachine) => HealthFacts>>('healthOf'),
   statusOfMachines: token<Promise<StatusOfMachines>>('statusOfMachines'),
 }

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { BuildMachine, Connection, ConnectContext } from '../plugin-api/index.js'
 import type { DecidePorts } from '../offload/decide.js'
 import type { OffloadPorts } from '../offload/ports.js'
+import type { HealthFacts } from '../scheduling/health.js'
 import { tokens, type HookProcess, type Root } from './tokens.js'
 
 /** All steps of `test` or `status` for one machine together, beyond what connecting may take. */
@@ -172,21 +173,22 @@ function toStream(open: () => NodeJS.WritableStream): DecidePorts['buildLog'] {
 }
 
 export async function makeTestMachines(root: Root) {
-  const [{ testMachines }, list, ports, connect, deadline, slotFiles] = await Promise.all([
+  const [{ testMachines }, list, ports, connect, deadline, slotFiles, memory] = await Promise.all([
     import('../offload/test-machines.js'),
     root.resolve(tokens.listMachines),
     offloadPorts(root),
     connector(root),
     machineMilliseconds(root),
     slots(root),
+    health(root),
     // Not needed for a test, but without it no build is offloaded.
     root.resolve(tokens.schedulingStrategy),
   ])
-  return testMachines(list, { ...ports, connect, slotObstacle: (machine) => slotFiles.obstacle(machine), machineMilliseconds: deadline })
+  return testMachines(list, { ...ports, connect, slotObstacle: (machine) => slotFiles.obstacle(machine), machineMilliseconds: deadline, passed: (machine) => memory.clear(machine) })
 }
 
 export async function makeStatusOfMachines(root: Root) {
-  const [{ statusOfMachines }, { LinkMemory }, list, ports, connect, probe, slotFiles, deadline] = await Promise.all([
+  const [{ statusOfMachines }, { LinkMemory }, list, ports, connect, probe, slotFiles, deadline, memory] = await Promise.all([
     import('../offload/status-of-machines.js'),
     import('../state/link-memory.js'),
     root.resolve(tokens.listMachines),
@@ -195,8 +197,10 @@ export async function makeStatusOfMachines(root: Root) {
     prober(root),
     slots(root),
     machineMilliseconds(root),
+    health(root),
   ])
   return statusOfMachines(list, {
+    healthOf: (machine) => memory.facts(machine),
     connect,
     probe,
     openRemoteStore: (connection, machine, signal) => ports.openRemoteStore(connection, machine, signal),
@@ -204,5 +208,35 @@ export async function makeStatusOfMachines(root: Root) {
     countSlots: (machine) => slotFiles.count(machine),
     now: () => Date.now(),
     machineMilliseconds: deadline,
+  })
+}
+
+/** What is remembered of a machine. */
+export async function makeHealthOf(root: Root): Promise<(machine: BuildMachine) => HealthFacts> {
+  const memory = await health(root)
+  return (machine) => memory.facts(machine)
+}
+
+export async function makeEmployMachines(root: Root) {
+  const [{ employMachines }, { DisabledFiles }, { lockHolders }, { stateDirectory }, list, memory, slotFiles] = await Promise.all([
+    import('../offload/employ-machines.js'),
+    import('../state/disabled-files.js'),
+    import('../scheduling/slots-in-use.js'),
+    root.resolve(tokens.environment),
+    root.resolve(tokens.listMachines),
+    health(root),
+    slots(root),
+  ])
+  return employMachines(list, {
+    disabled: new DisabledFiles(stateDirectory),
+    health: memory,
+    running(machine) {
+      const { taken } = slotFiles.count(machine)
+      const holders = taken.length === 0 ? [] : [...lockHolders(taken.map(({ file }) => file)).values()]
+      return { builds: taken.length, pids: holders.flat() }
+    },
+    async pause(milliseconds, signal) {
+      await sleep(milliseconds, undefined, { signal })
+    },
   })
 }

@@ -1,4 +1,5 @@
 import type { BuildMachine, Warning } from '../plugin-api/index.js'
+import type { HealthFacts } from '../scheduling/health.js'
 import type { CompressionChoice } from '../state/link-memory.js'
 import type { Rung } from '../state/rung-memory.js'
 
@@ -56,6 +57,19 @@ export interface TestReport extends Listing {
   readonly machines: readonly MachineTest[]
 }
 
+/** What people want of a machine. */
+export interface Employment {
+  readonly machine: BuildMachine
+  readonly before: HealthFacts
+  readonly after: HealthFacts
+  /** Builds of this host on it. */
+  readonly running: { readonly builds: number; readonly pids: readonly number[] }
+}
+
+export interface EmploymentReport extends Listing {
+  readonly machines: readonly Employment[]
+}
+
 export interface MachineCondition {
   /** `Linux 6.1.0`. */
   readonly kernel: string
@@ -79,6 +93,8 @@ export interface MachineStatus {
   /** Slots of this host's own bookkeeping, known even for a machine that does not answer. */
   readonly freeSlots: number
   readonly takenSlots: number
+  /** What is remembered of it. */
+  readonly health: HealthFacts
   readonly condition?: MachineCondition | undefined
   /** Why there is no condition. */
   readonly problem?: Problem | undefined

@@ -1,4 +1,5 @@
 import type { BuildMachine, Connection, Probe } from '../plugin-api/index.js'
+import type { HealthFacts } from '../scheduling/health.js'
 import { hostFacts } from './host-facts.js'
 import type { ListMachines } from './list-machines.js'
 import { withMachineDeadline, withoutRepetitions } from './machine-deadline.js'
@@ -24,6 +25,7 @@ export interface StatusPorts {
   readonly links: Pick<LinkMemory, 'compressionFor'>
   /** Slots of this host's own bookkeeping. */
   countSlots(machine: BuildMachine): { readonly free: number; readonly taken: readonly unknown[] }
+  healthOf(machine: BuildMachine): HealthFacts
   /** Milliseconds since the epoch. */
   readonly now: () => number
   readonly machineMilliseconds: number
@@ -41,6 +43,7 @@ export function statusOfMachines(list: ListMachines, ports: StatusPorts): Status
 async function statusOf(machine: BuildMachine, ports: StatusPorts, outer: AbortSignal): Promise<MachineStatus> {
   let slots = { freeSlots: machine.parallelBuilds, takenSlots: 0 }
   let connection: Connection | undefined
+  const health = ports.healthOf(machine)
   try {
     const { free, taken } = ports.countSlots(machine)
     slots = { freeSlots: free, takenSlots: taken.length }
@@ -48,10 +51,10 @@ async function statusOf(machine: BuildMachine, ports: StatusPorts, outer: AbortS
       connection = await ports.connect(machine, signal)
       return conditionOf(machine, connection, ports, signal)
     })
-    return { machine, ...slots, condition }
+    return { machine, health, ...slots, condition }
   } catch (error) {
     if (outer.aborted) throw error
-    return { machine, ...slots, problem: problemOf(error) }
+    return { machine, health, ...slots, problem: problemOf(error) }
   } finally {
     await connection?.close()
   }

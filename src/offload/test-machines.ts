@@ -20,6 +20,8 @@ export interface TestPorts extends OffloadPorts {
   connect(machine: BuildMachine, signal: AbortSignal): Promise<Connection>
   /** The path that keeps the hook from taking a build slot, if any does. */
   slotObstacle(machine: BuildMachine): string | undefined
+  /** It has shown that it can do all that an offload needs. */
+  passed(machine: BuildMachine): void
   /** For all steps of one machine together. */
   readonly machineMilliseconds: number
 }
@@ -47,6 +49,7 @@ async function testOne(machine: BuildMachine, ports: TestPorts, outer: AbortSign
       // Where the transport knows no other way, there is nothing to mend.
       if (rung !== 'socket' && connection.openSocket !== undefined) warnings.push(detour(rung))
       await asking
+      ports.passed(machine)
     })
   } catch (error) {
     if (outer.aborted) throw error

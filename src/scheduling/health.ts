@@ -30,6 +30,14 @@ export interface Outlook {
   readonly last?: LastProbe | undefined
 }
 
+export interface HealthFacts {
+  readonly disabled?: Disabled | undefined
+  readonly setAside?: Trouble | undefined
+  /** However old. */
+  readonly lastProbe?: Probe | undefined
+  readonly outlook: Outlook
+}
+
 export interface HealthPorts {
   readonly files: HealthStore
   readonly disabled: DisabledStore
@@ -52,6 +60,23 @@ export class Health {
     if (trouble === undefined || trouble.passed) return { ...facts, state: 'well' }
     const state = this.ports.clock.now() < trouble.until ? 'resting' : 'due'
     return { ...facts, state, reason: restReason(trouble) }
+  }
+
+  /** All that is remembered, for people. */
+  facts(machine: BuildMachine): HealthFacts {
+    const trouble = this.trouble(machine)
+    return {
+      disabled: this.disabled(machine),
+      setAside: trouble?.passed === true ? undefined : trouble,
+      lastProbe: this.ports.files.lastProbe(machine)?.probe,
+      outlook: this.outlook(machine),
+    }
+  }
+
+  /** It is as good as one that has never failed. */
+  clear(machine: BuildMachine): void {
+    this.ports.files.setTrouble(machine, undefined)
+    this.ports.files.setSlowness(machine, undefined)
   }
 
   /** What speaks against the machine, if anything does. */

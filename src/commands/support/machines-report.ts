@@ -1,16 +1,22 @@
 import type { BuildMachine, Location } from '../../plugin-api/index.js'
 import type { MachinesReport } from '../../offload/reports.js'
+import { dateAndTime } from '../../scheduling/clock-time.js'
+import type { HealthFacts } from '../../scheduling/health.js'
+import { healthJson } from './health-report.js'
 import type { Style } from './style.js'
 import { tableLines } from './table.js'
+
+/** What is remembered of a machine. */
+type HealthOf = (machine: BuildMachine) => HealthFacts
 
 /** Guix's. */
 const defaultCompressionLevel = 3
 
 const headings = ['MACHINE', 'USER', 'SYSTEMS', 'BUILDS', 'SPEED', 'FEATURES', 'SOURCE', 'PLACE']
 
-export function machinesLines({ machines }: MachinesReport, style: Style): string[] {
+export function machinesLines({ machines }: MachinesReport, healthOf: HealthOf, style: Style): string[] {
   const rows = machines.map((machine) => [
-    `${machine.name}:${machine.port}${machine.settings?.disabled === true ? ' (disabled)' : ''}`,
+    `${machine.name}:${machine.port}${remark(machine, healthOf(machine))}`,
     machine.user,
     machine.systems.join(','),
     String(machine.parallelBuilds),
@@ -23,9 +29,9 @@ export function machinesLines({ machines }: MachinesReport, style: Style): strin
 }
 
 /** Every key is there for every machine; null: not said, and decided when connecting. */
-export function machinesJson({ machines, warnings, failures, engines }: MachinesReport): unknown {
+export function machinesJson({ machines, warnings, failures, engines }: MachinesReport, healthOf: HealthOf): unknown {
   return {
-    machines: machines.map((machine) => ({ ...identity(machine), ...fields(machine, engines) })),
+    machines: machines.map((machine) => ({ ...identity(machine), ...fields(machine, engines), ...employment(healthOf(machine)) })),
     warnings: warnings.map(({ code, message, location, dropped }) => ({ code, message, location: location ?? null, dropped: dropped ?? false })),
     failures: failures.map(({ source, problem }) => ({ source, code: problem.code, message: problem.message })),
   }
@@ -34,6 +40,17 @@ export function machinesJson({ machines, warnings, failures, engines }: Machines
 /** What every report says first about a machine. */
 export function identity({ name, port }: BuildMachine) {
   return { name, port }
+}
+
+function remark({ settings }: BuildMachine, { disabled, setAside }: HealthFacts): string {
+  if (settings?.disabled === true) return ' (disabled)'
+  if (disabled !== undefined) return disabled.until === undefined ? ' (disabled)' : ` (disabled until ${dateAndTime(disabled.until)})`
+  return setAside === undefined ? '' : ' (set aside)'
+}
+
+function employment(health: HealthFacts) {
+  const { disabled, setAside } = healthJson(health)
+  return { disabled, setAside }
 }
 
 export function placeOf(location: Location | undefined): string | undefined {

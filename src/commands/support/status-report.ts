@@ -1,4 +1,6 @@
 import type { MachineCondition, MachineStatus, StatusReport } from '../../offload/reports.js'
+import { dateAndTime } from '../../scheduling/clock-time.js'
+import { healthJson } from './health-report.js'
 import { identity } from './machines-report.js'
 import type { Style } from './style.js'
 import { withoutName } from './test-report.js'
@@ -9,6 +11,7 @@ export function statusLines({ machines }: StatusReport, style: Style): string[] 
     style.strong(status.machine.name),
     ...(status.condition === undefined ? [] : conditionLines(status.condition)),
     ...(status.problem === undefined ? [] : [`  ${style.bad('problem')}: ${withoutName(status.problem.message, status)}`]),
+    ...healthLines(status, style),
     `  build slots: ${status.freeSlots} of ${status.freeSlots + status.takenSlots} free`,
   ])
 }
@@ -28,8 +31,20 @@ export function statusJson({ machines }: StatusReport): unknown[] {
     ...conditionJson(status),
     freeSlots: status.freeSlots,
     takenSlots: status.takenSlots,
+    ...healthJson(status.health),
     error: status.problem === undefined ? null : { code: status.problem.code, message: status.problem.message, cure: status.problem.cure ?? null },
   }))
+}
+
+function healthLines({ machine, condition, health: { outlook, setAside, lastProbe } }: MachineStatus, style: Style): string[] {
+  const lines: string[] = []
+  if (machine.settings?.disabled === true) lines.push(`  ${style.bad('not used')}: disabled in the configuration`)
+  // The state does not say both: a machine that is disabled may have failed, too.
+  else if (outlook.state === 'disabled' || setAside !== undefined) lines.push(`  ${style.bad('not used')}: ${outlook.reason ?? ''}${outlook.state === 'due' ? '; the next build tries it again' : ''}`)
+  if (condition === undefined && lastProbe !== undefined) {
+    lines.push(`  last seen: ${dateAndTime(lastProbe.at)}, normalized load ${lastProbe.normalizedLoad.toFixed(2)}, free disk space ${humanSize(lastProbe.freeBytes)}`)
+  }
+  return lines
 }
 
 function conditionJson({ condition }: MachineStatus) {
