@@ -15,7 +15,7 @@ export interface ContestPorts {
   /** @throws OffloadFailure. A connection that comes although `signal` is aborted is closed. */
   readonly connect: (machine: BuildMachine, signal: AbortSignal) => Promise<Connection>
   readonly clock: Clock
-  readonly health: Pick<Health, 'outlook' | 'begin' | 'leave' | 'probed' | 'failed' | 'passed' | 'hesitated' | 'answeredPromptly'>
+  readonly health: Pick<Health, 'outlook' | 'begin' | 'leave' | 'probed' | 'failed' | 'passed' | 'doubted' | 'hesitated' | 'answeredPromptly'>
 }
 
 /** Times in milliseconds. */
@@ -169,6 +169,7 @@ export class Contest {
         let waiting = true
         const cancel = clock.after(this.policy.trialMs, () => {
           waiting = false
+          health.doubted(machine, this.policy.trialMs)
           rest('it is being tried again')
           resolve(undefined)
         })

@@ -48,6 +48,8 @@ export interface HealthPorts {
 
 export class Health {
   readonly #trials = new Map<string, { release(): void }>()
+  /** What was known of machines on trial before they let us wait. */
+  readonly #doubted = new Map<string, Trouble | undefined>()
 
   constructor(readonly ports: HealthPorts) {}
 
@@ -113,6 +115,7 @@ export class Health {
     const id = machineId(machine)
     this.#trials.get(id)?.release()
     this.#trials.delete(id)
+    this.#doubted.delete(id)
   }
 
   probed(machine: BuildMachine, last: LastProbe): void {
@@ -125,22 +128,27 @@ export class Health {
    * @param began when the attempt did
    */
   failed(machine: BuildMachine, stage: Trouble['stage'], error: unknown, began: number): void {
-    const before = this.trouble(machine)
+    const id = machineId(machine)
+    const before = this.#doubted.has(id) ? this.#doubted.get(id) : this.trouble(machine)
     if (isFault(error, stage) && (before === undefined || began >= before.until)) {
-      const at = this.ports.clock.now()
-      const failures = (before?.failures ?? 0) + 1
-      this.ports.files.setTrouble(machine, {
-        failures,
-        since: before?.since ?? at,
-        at,
-        until: at + restMs(failures, this.ports.random()),
-        stage,
-        code: error instanceof OffloadError ? error.code : 'internal',
-        reason: shortly(error),
-        passed: false,
-      })
+      this.#setAside(machine, before, stage, error instanceof OffloadError ? error.code : 'internal', shortly(error))
     }
     this.leave(machine)
+  }
+
+  /** A machine on trial has not answered so far, and we may end before it does: it rests as if it had failed, unless the trial has another end. */
+  doubted(machine: BuildMachine, waitedMs: number): void {
+    const before = this.trouble(machine)
+    this.#doubted.set(machineId(machine), before)
+    this.#setAside(machine, before, 'reach', 'no-answer-yet', `no answer within ${waitedMs / 1000} s when it was tried again`)
+  }
+
+  #setAside(machine: BuildMachine, before: Trouble | undefined, stage: Trouble['stage'], code: string, reason: string): void {
+    const at = this.ports.clock.now()
+    const failures = (before?.failures ?? 0) + 1
+    const until = at + restMs(failures, this.ports.random())
+    // What failed in use has to be of use before it is past that, whatever else goes wrong with it.
+    this.ports.files.setTrouble(machine, { failures, since: before?.since ?? at, at, until, stage: before?.stage === 'use' ? 'use' : stage, code, reason, passed: false })
   }
 
   /**

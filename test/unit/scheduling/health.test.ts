@@ -105,6 +105,25 @@ describe('a machine that fails', () => {
     expect([other.begin(b1), memory.trials.size]).toEqual(['failed', 0])
   })
 
+  it('on trial, and lets us wait, rests at once, whether or not we see the end of it', async () => {
+    const [one, other] = [memory.health(clock), memory.health(clock)]
+    one.failed(b1, 'reach', dead, clock.now())
+    await clock.advance(15_000)
+    one.begin(b1)
+    const began = clock.now()
+    await clock.advance(1_000)
+    one.doubted(b1, 1_000)
+    expect(other.outlook(b1)).toMatchObject({ state: 'resting', reason: expect.stringMatching(/no answer within 1 s when it was tried again at .*, failure 2 in a row$/) as string })
+    await clock.advance(9_000)
+    one.failed(b1, 'reach', dead, began)
+    expect(memory.troubles.get('b1')).toMatchObject({ failures: 2, since: start, until: clock.now() + 30_000, code: 'connect-timeout' })
+    await clock.advance(30_000)
+    one.begin(b1)
+    one.doubted(b1, 1_000)
+    one.passed(b1, 'reached')
+    expect([memory.troubles.size, memory.trials.size]).toEqual([0, 0])
+  })
+
   it('before it is reached is cleared by being reached', () => {
     const health = memory.health(clock)
     health.failed(b1, 'reach', dead, clock.now())

@@ -241,6 +241,7 @@ describe('MachineSelector', () => {
       expect([selection.kind, clock.now() - 1_000_000]).toEqual(['unreachable', defaultSelectionPolicy.trialMs])
       expect(reasons(selection)[0]).toMatch(/^a: set aside until .*; it is being tried again$/)
       expect([memory.trials.size, farm.heldSlots.size]).toEqual([1, 0])
+      expect(memory.troubles.get('a'), 'in case we are not there when it ends').toMatchObject({ failures: 2, until: clock.now() + 30_000 })
       await clock.advance(20_000)
       expect([memory.troubles.size, memory.trials.size, farm.open.size]).toEqual([0, 0, 0])
     })
