@@ -26,11 +26,20 @@ describe('the program', () => {
     [['setup', '--frob'], /--frob/],
     [['machines', 'a', 'b'], /Unexpected argument: b/],
     [['test', 'a', 'b', 'c'], /Unexpected argument: c/],
+    [['machines', 'disable'], /Missing 1 required arg/],
+    [['machines', 'drain', '--for'], /--for/],
   ])('exits with 2 when it is called wrongly: %j', async (words, message) => {
     const { status, stdout, stderr } = await runCli(words)
     expect(stderr).toMatch(message)
     expect(stdout).not.toMatch(/error/i)
     expect(status).toBe(2)
+  })
+
+  it('has commands below a command that takes a file', async () => {
+    const { stdout } = await runCli(['machines', '--help'])
+    expect(stdout).toMatch(/machines \[FILE\]/)
+    for (const command of ['disable', 'drain', 'enable']) expect(stdout).toMatch(new RegExp(`^  machines ${command} `, 'm'))
+    expect((await runCli(['machines', 'enable', '--help'])).stdout).toMatch(/machines enable NAME\.\.\./)
   })
 
   it('exits with 2 and an error in JSON where JSON is asked for', async () => {

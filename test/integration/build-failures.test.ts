@@ -1,5 +1,5 @@
 /** How builds end that do not succeed: the derivation's own failures, machines that cannot build, keys that are not authorised. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Farm, startFarm } from '../support/farm.js'
 import { buildersWith, hookProcesses, logBytes, uniqueMarker } from '../support/master-view.js'
 import { buildDerivation, type BuildOptions, type DerivationSpec } from '../testbed/derivations.js'
@@ -27,6 +27,7 @@ beforeAll(async () => {
   await crowded.daemon.start()
 })
 
+beforeEach(() => farm.forgetFailures())
 afterAll(() => farm[Symbol.asyncDispose]())
 
 const build = (spec: Omit<DerivationSpec, 'features'> & { readonly on?: Name }, options?: BuildOptions) => {

@@ -38,6 +38,7 @@ beforeAll(async () => {
   await instantiate(farm.master, [spec(currentSystem)])
   own = await signerOf(farm.builder('liar'))
 })
+beforeEach(() => farm.forgetFailures())
 afterAll(async () => {
   await liar[Symbol.asyncDispose]()
   await farm[Symbol.asyncDispose]()

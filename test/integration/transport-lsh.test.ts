@@ -2,7 +2,7 @@
  * Build machines on which nothing but GNU lshd runs, reached by transport lsh and by ssh2 with legacy algorithms, from a daemon without root's rights: whole builds, and
  * nothing left behind.
  */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Farm, startFarm } from '../support/farm.js'
 import { settledAfterKill } from '../support/leftovers.js'
 import { buildersWith, uniqueMarker } from '../support/master-view.js'
@@ -38,6 +38,7 @@ beforeAll(async () => {
   await farm.master.writeFile('/etc/guix/offload.yaml', `machines:\n${settings}`)
 })
 
+beforeEach(() => farm.forgetFailures())
 afterAll(() => farm[Symbol.asyncDispose]())
 
 describe.each(machines)('$name', ({ name, server }) => {

@@ -1,5 +1,5 @@
 /** Builds that go through the system's ssh: straight, through a jump host, from a master whose daemon is unprivileged, and to Guix 1.2.0. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Farm, installHook, hookInMachine, startFarm } from '../support/farm.js'
 import { contentsComplaints, expectNothingLeft, factsOf, listingOf } from '../support/store-facts.js'
 import { buildDerivation, type DerivationSpec } from '../testbed/derivations.js'
@@ -34,6 +34,7 @@ beforeAll(async () => {
   }
 })
 
+beforeEach(() => farm.forgetFailures())
 afterAll(() => farm.bed.down())
 
 /** Command lines of ssh; a jump host takes one more. */
