@@ -8,6 +8,7 @@ import type { Gathered } from './gather-candidates.js'
 import type { InputPorts } from './gather-inputs.js'
 import { raceInOrder } from './race.js'
 import type { Slot, SlotCount } from './slots.js'
+import { ask, bystander, type Asked, type Survey, type SurveyOptions } from './survey.js'
 import { VerdictBoard } from './verdict-board.js'
 import { fitness, objection, room, type Verdict, withoutMachine } from './verdict.js'
 
@@ -113,6 +114,53 @@ export class MachineSelector {
       contest.end()
       for (const { slot } of contenders) if (slot !== winner?.slot) slot.release()
     }
+  }
+
+  /**
+   * Judges as {@link MachineSelector.select} does, and by the same code, but to explain: every machine that could do it is asked, side by side, also
+   * one that a selection would pass over. With slots that are only looked at, nobody notices.
+   */
+  async survey(request: BuildRequest, machines: readonly BuildMachine[], options: SurveyOptions): Promise<Survey> {
+    const board = new VerdictBoard(machines)
+    const { suited, unsuited } = matchMachines(machines, request)
+    for (const { machine, reasons } of unsuited) board.put({ machine, code: 'unsuited', reason: reasons.join('; ') })
+    const contenders = suited.flatMap((machine) => this.#contend(machine, new Set(), false, board) ?? [])
+    try {
+      const byMachine = new Map(contenders.map((contender) => [contender.candidate.machine, contender]))
+      const [ranked, ...answers] = await Promise.all([
+        contenders.length === 0 ? [] : this.#rank(request, contenders, board),
+        ...suited.map(async (machine) => [machine, await ask(byMachine.get(machine) ?? bystander(machine), this.ports, this.policy, options)] as const),
+      ])
+      const asked = new Map(answers)
+      const fit = ranked.filter((contender) => this.#judge(contender, asked.get(contender.candidate.machine), board))
+      const [winner] = [...fit.filter(({ slow }) => !slow), ...fit]
+      if (winner !== undefined) board.change(winner.candidate.machine, 'chosen')
+      const places = new Map(ranked.map(({ candidate: { machine }, ranked: { score, reason } }, index) => [machine, { place: index + 1, score, reason }]))
+      return {
+        kind: suited.length === 0 ? 'none' : winner !== undefined ? 'chosen' : board.withoutChoice(),
+        machine: winner?.candidate.machine,
+        findings: board.list().map((verdict) => ({ verdict, ranked: places.get(verdict.machine), asked: asked.get(verdict.machine) })),
+      }
+    } finally {
+      for (const { slot } of contenders) slot.release()
+    }
+  }
+
+  /** What a selection would make of the answer; true if it could take the machine. */
+  #judge({ candidate: { machine }, ranked, slow, onTrial }: RankedContender, answer: Asked | undefined, board: VerdictBoard): boolean {
+    if (answer === undefined) return false
+    if (onTrial && answer.milliseconds > this.policy.trialMs) {
+      // Nobody waits longer for a machine that was set aside.
+      board.put({ machine, code: 'resting', reason: `${this.ports.health.outlook(machine).reason ?? 'set aside'}; the next build tries it again` })
+      return false
+    }
+    if ('objection' in answer) {
+      board.put(answer.objection)
+      return false
+    }
+    const late = slow ? ', but it did not answer at once lately' : ''
+    board.put({ machine, code: 'not-needed', reason: `${ranked.reason}, ${fitness(answer.probe)}${late}`, probe: answer.probe })
+    return true
   }
 
   #contend(machine: BuildMachine, tried: ReadonlySet<string>, desperate: boolean, board: VerdictBoard): Contender | undefined {

@@ -58,15 +58,7 @@ export class Slots {
       }
       return undefined
     } catch (cause) {
-      throw new ConfigurationError({
-        code: 'slots-unusable',
-        step: 'taking a build slot',
-        problem: (cause as Error).message,
-        machine: machineId(machine),
-        subject: file,
-        cure: `${this.#folder} and all in it must be writable for the user that guix-daemon runs as`,
-        cause,
-      })
+      throw this.unusable(machine, file, (cause as Error).message, cause)
     }
   }
 
@@ -87,6 +79,19 @@ export class Slots {
     const there = files.filter((file) => existsSync(file))
     const folders = there.length === files.length ? [] : [nearestFolder(join(this.#folder, machineId(machine)))]
     return [...folders, ...there].find((path) => !isWritable(path))
+  }
+
+  /** @param path what could not be written or locked */
+  unusable(machine: BuildMachine, path: string, problem: string, cause?: unknown): ConfigurationError {
+    return new ConfigurationError({
+      code: 'slots-unusable',
+      step: 'taking a build slot',
+      problem,
+      machine: machineId(machine),
+      subject: path,
+      cure: `${this.#folder} and all in it must be writable for the user that guix-daemon runs as`,
+      cause,
+    })
   }
 
   files(machine: BuildMachine): string[] {

@@ -1,5 +1,5 @@
 import type { BuildMachine } from '../plugin-api/index.js'
-import { verdictStanding, type Verdict } from './verdict.js'
+import { verdictStanding, type Verdict, type VerdictCode } from './verdict.js'
 
 /** The verdicts of one selection: at most one for each machine, the last one counts, in the order of the machines. */
 export class VerdictBoard {
@@ -9,6 +9,12 @@ export class VerdictBoard {
 
   put(verdict: Verdict): void {
     this.#verdicts.set(verdict.machine, verdict)
+  }
+
+  /** Keeps the reason. */
+  change(machine: BuildMachine, code: VerdictCode): void {
+    const verdict = this.#verdicts.get(machine)
+    if (verdict !== undefined) this.put({ ...verdict, code })
   }
 
   /** For those that have none yet. */

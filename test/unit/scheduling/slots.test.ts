@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Slots, type Slot } from '../../../src/scheduling/slots.js'
+import { SlotsLookedAt } from '../../../src/scheduling/slots-looked-at.js'
 import { lockHolders, slotsInUse } from '../../../src/scheduling/slots-in-use.js'
 import { machine } from '../machines/machine-fixture.js'
 import { foreignLock } from './foreign-lock.js'
@@ -186,4 +187,16 @@ it('finds nothing that keeps us from taking slots while the folders are still to
   expect(existsSync(join(state, 'offload'))).toBe(false)
   take()
   expect(slots.obstacle(b)).toBeUndefined()
+})
+
+describe('slots that are only looked at', () => {
+  it('are free or taken as they are, and stay so', () => {
+    const looked = new SlotsLookedAt(slots)
+    expect(looked.take(b)).toMatchObject({ index: 0, file: file(0) })
+    expect(existsSync(join(state, 'offload'))).toBe(false)
+    take()
+    expect(looked.take(b)?.index).toBe(1)
+    take()
+    expect([take()?.index, looked.take(b), looked.count(b).free]).toEqual([2, undefined, 0])
+  })
 })
