@@ -12,6 +12,8 @@ export default class Offload extends BaseCommand {
   static override strict = false
 
   async run(): Promise<void> {
+    // As stock answers it; `explain` asks what guix-daemon has for a hook.
+    if (this.argv.length === 1 && this.argv[0] === '--version') return this.log(`guix-offload ${this.config.version}`)
     const hookArguments = parseHookArguments(this.argv)
     const output = new DaemonOutput()
     const { signal } = abortOnSignals()

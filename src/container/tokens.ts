@@ -6,6 +6,7 @@ import type { HookOptions } from '../hook/run-hook.js'
 import type { BuildMachine, Log, MachineSource, SchedulingStrategy, SourceContext, Transport } from '../plugin-api/index.js'
 import type { Contributions } from '../plugin-host/contributions.js'
 import type { EmployMachines } from '../offload/employ-machines.js'
+import type { Explain } from '../offload/explain/explain.js'
 import type { ListMachines } from '../offload/list-machines.js'
 import type { ConfigurationReport } from '../offload/show-configuration.js'
 import type { StatusOfMachines } from '../offload/status-of-machines.js'
@@ -53,5 +54,6 @@ export const tokens = {
   employMachines: token<Promise<EmployMachines>>('employMachines'),
   /** What is remembered of a machine from builds. */
   healthOf: token<Promise<(machine: BuildMachine) => HealthFacts>>('healthOf'),
+  explain: token<Promise<Explain>>('explain'),
   statusOfMachines: token<Promise<StatusOfMachines>>('statusOfMachines'),
 }

@@ -1,9 +1,11 @@
 import { hrtime } from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { BuildMachine, Connection, ConnectContext } from '../plugin-api/index.js'
+import type { Configuration } from '../config/configuration.js'
 import type { DecidePorts } from '../offload/decide.js'
 import type { OffloadPorts } from '../offload/ports.js'
 import type { HealthFacts } from '../scheduling/health.js'
+import type { MachineSelector, SelectionPorts } from '../scheduling/machine-selector.js'
 import { tokens, type HookProcess, type Root } from './tokens.js'
 
 /** All steps of `test` or `status` for one machine together, beyond what connecting may take. */
@@ -96,36 +98,54 @@ async function health(root: Root) {
   return new Health({ files: new HealthFiles(stateDirectory), disabled: new DisabledFiles(stateDirectory), clock: systemClock, random: () => Math.random() })
 }
 
+interface SelectorParts {
+  readonly slotFiles: SelectionPorts['slots']
+  readonly memory: SelectionPorts['health']
+  readonly ports: OffloadPorts
+}
+
+/** What chooses a machine, for the hook and for those who ask what it would choose; and who takes note of items, where the strategy wants to know of them. */
+async function selectorOver(root: Root, { slotFiles, memory, ports }: SelectorParts): Promise<{ readonly selector: MachineSelector; readonly items: DecidePorts['items'] }> {
+  const [{ MachineSelector, defaultSelectionPolicy }, { systemClock }, { LinkMemory }, { minimumFreeSpaceBytes }, strategy, connect] = await Promise.all([
+    import('../scheduling/machine-selector.js'),
+    import('../scheduling/clock.js'),
+    import('../state/link-memory.js'),
+    root.resolve(tokens.configuration),
+    root.resolve(tokens.schedulingStrategy),
+    connector(root),
+  ])
+  const { inputs, items } = strategy.needs?.inputs === true ? await (await import('./input-ports.js')).inputPorts(ports, new LinkMemory(ports.stateDirectory)) : {}
+  const selector = new MachineSelector(
+    { connect, slots: slotFiles, strategy, clock: systemClock, random: () => Math.random(), health: memory, inputs },
+    { ...defaultSelectionPolicy, storeDirectory: ports.storeDirectory, minimumFreeBytes: minimumFreeSpaceBytes },
+  )
+  return { selector, items }
+}
+
+/** A little more than a connect time-out, so that the first machine's own account of what is wrong arrives. */
+function patienceMs({ timeouts }: Configuration): number {
+  return timeouts.connectMs + 250
+}
+
 /** Answers guix-daemon. */
 export async function makeDecider(root: Root) {
-  const [{ decide }, { MachineSelector, defaultSelectionPolicy }, { systemClock }, { gatherMachines }, { HistoryFile }, { LinkMemory }, { removeLeftovers }, { openBuildLog }] =
+  const [{ decide }, { gatherMachines }, { HistoryFile }, { LinkMemory }, { removeLeftovers }, { openBuildLog }] =
     await Promise.all([
       import('../offload/decide.js'),
-      import('../scheduling/machine-selector.js'),
-      import('../scheduling/clock.js'),
       import('../machines/gather-machines.js'),
       import('../state/history.js'),
       import('../state/link-memory.js'),
       import('../local-store/temporary-items.js'),
       import('../hook/log-output.js'),
     ])
-  const [ports, connect, probe, sources, context, configuration, strategy, slotFiles, memory] = await Promise.all([
-    offloadPorts(root),
-    connector(root),
+  const [ports, slotFiles, memory] = await Promise.all([offloadPorts(root), slots(root), health(root)])
+  const [{ selector, items }, probe, sources, context, configuration] = await Promise.all([
+    selectorOver(root, { slotFiles, memory, ports }),
     prober(root),
     root.resolve(tokens.machineSources),
     root.resolve(tokens.sourceContext),
     root.resolve(tokens.configuration),
-    root.resolve(tokens.schedulingStrategy),
-    slots(root),
-    health(root),
   ])
-  const links = new LinkMemory(ports.stateDirectory)
-  const { inputs, items } = strategy.needs?.inputs === true ? await (await import('./input-ports.js')).inputPorts(ports, links) : {}
-  const selector = new MachineSelector(
-    { connect, slots: slotFiles, strategy, clock: systemClock, random: () => Math.random(), health: memory, inputs },
-    { ...defaultSelectionPolicy, storeDirectory: ports.storeDirectory, minimumFreeBytes: configuration.minimumFreeSpaceBytes },
-  )
   return ({ arguments: words, output }: HookProcess) => {
     const say = (message: string): void => output.message(message)
     const decidePorts: DecidePorts = {
@@ -136,12 +156,11 @@ export async function makeDecider(root: Root) {
         await sleep(milliseconds, undefined, { signal })
       },
       history: new HistoryFile(ports.stateDirectory),
-      links,
+      links: new LinkMemory(ports.stateDirectory),
       items,
       health: memory,
       answerPolicy: { daemonSystem: words.system, onUnreachable: configuration.onUnreachable },
-      // A little more than a connect time-out, so that the first machine's own account of what is wrong arrives.
-      patienceMs: configuration.timeouts.connectMs + 250,
+      patienceMs: patienceMs(configuration),
       cleanUp: () => void removeLeftovers(ports.storeDirectory, ports.stateDirectory),
       buildLog: toStream(openBuildLog),
       said: new Set(),
@@ -238,5 +257,36 @@ export async function makeEmployMachines(root: Root) {
     async pause(milliseconds, signal) {
       await sleep(milliseconds, undefined, { signal })
     },
+  })
+}
+
+/** Longer than this nobody waits for substitute servers to be told why a build was not offloaded. */
+const substitutesMilliseconds = 15_000
+
+export async function makeExplain(root: Root) {
+  const [{ explain }, { SlotsLookedAt }, { LocalDaemon }, { localDaemonSocket }, list, environment, configuration, slotFiles, memory, machineMs] =
+    await Promise.all([
+      import('../offload/explain/explain.js'),
+      import('../scheduling/slots-looked-at.js'),
+      import('../local-store/local-daemon.js'),
+      import('../config/environment.js'),
+      root.resolve(tokens.listMachines),
+      root.resolve(tokens.environment),
+      root.resolve(tokens.configuration),
+      slots(root),
+      health(root),
+      machineMilliseconds(root),
+    ])
+  return explain(list, {
+    storeDirectory: environment.storeDirectory,
+    variables: environment.variables,
+    scheduler: configuration.scheduler,
+    onUnreachable: configuration.onUnreachable,
+    selector: (await selectorOver(root, { slotFiles: new SlotsLookedAt(slotFiles), memory, ports: await offloadPorts(root) })).selector,
+    countSlots: (machine) => slotFiles.count(machine),
+    openDaemon: (signal) => LocalDaemon.open(localDaemonSocket(environment), signal),
+    machineMilliseconds: machineMs,
+    patienceMilliseconds: patienceMs(configuration),
+    substitutesMilliseconds,
   })
 }

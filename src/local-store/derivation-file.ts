@@ -13,6 +13,8 @@ export interface Derivation {
   readonly inputDerivations: ReadonlyMap<string, readonly string[]>
   readonly inputSources: readonly string[]
   readonly system: string
+  /** Of the builder. Some variables are meant for guix-daemon: `requiredSystemFeatures`, `preferLocalBuild`, `allowSubstitutes`. */
+  readonly environment: ReadonlyMap<string, string>
 }
 
 type Term = string | readonly Term[]
@@ -97,6 +99,12 @@ export function parseDerivation(text: string, file = 'a derivation'): Derivation
     ),
     inputSources: list(2).map(text_),
     system: text_(fields[3]),
+    environment: new Map(
+      list(6).map((variable) => {
+        const [name, value] = pair(variable)
+        return [name, text_(value)]
+      }),
+    ),
   }
 }
 

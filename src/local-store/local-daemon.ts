@@ -55,6 +55,11 @@ export class LocalDaemon {
     return here(this.#session.queryValidPaths(paths))
   }
 
+  /** Those that a substitute server has; none where the daemon uses no substitutes. */
+  querySubstitutablePaths(paths: readonly string[]): Promise<string[]> {
+    return here(this.#session.querySubstitutablePaths(paths))
+  }
+
   /**
    * Passes one member of a bundle, signed by the daemon, to `onData`: archive, trailer and signature, without the 1 that introduces it.
    * @throws MachineError `item-not-valid`

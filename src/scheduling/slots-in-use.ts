@@ -8,7 +8,7 @@ export interface SlotInUse {
 /** `5: OFDLCK ADVISORY  WRITE -1 fe:00:2165023 0 EOF`: kind, mode, holder, device and inode. Of a descriptor: `lock:` before that. */
 const lockLine = /^(?:lock:\s+)?\d+: (?:POSIX|OFDLCK)\s+\S+\s+WRITE\s+-?\d+\s+([0-9a-f]+):([0-9a-f]+):(\d+)\s/
 
-interface HeldLock {
+export interface HeldLock {
   readonly major: number
   readonly minor: number
   readonly inode: string
@@ -26,22 +26,24 @@ export function slotsInUse(files: readonly string[], locks: string = readIfThere
   })
 }
 
-/**
- * The processes that hold locks on the files, as far as we may look. The kernel's list names no holder of an open-file-description lock: every
- * process is asked what it has locked.
- */
-export function lockHolders(files: readonly string[]): ReadonlyMap<string, readonly number[]> {
-  const holders = new Map(files.map((file): [string, number[]] => [file, []]))
-  const known = files.flatMap((file) => {
-    const stats = statSync(file, { bigint: true, throwIfNoEntry: false })
-    return stats === undefined ? [] : [{ file, stats }]
-  })
-  for (const pid of listIfThere('/proc').filter((name) => /^\d+$/.test(name))) {
+/** Write locks by the processes that hold them, as far as we may look. */
+export type HeldLocks = readonly { readonly pid: number; readonly locks: readonly HeldLock[] }[]
+
+/** The kernel's list names no holder of an open-file-description lock: every process is asked what it has locked. */
+export function heldLocks(): HeldLocks {
+  return listIfThere('/proc').filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
     const locks = listIfThere(`/proc/${pid}/fdinfo`).flatMap((fd) => parseLocks(readIfThere(`/proc/${pid}/fdinfo/${fd}`)))
-    if (locks.length === 0) continue
-    for (const { file, stats } of known) if (locks.some((lock) => concerns(lock, stats))) holders.get(file)?.push(Number(pid))
-  }
-  return holders
+    return locks.length === 0 ? [] : [{ pid: Number(pid), locks }]
+  })
+}
+
+/** The processes that hold locks on the files. */
+export function lockHolders(files: readonly string[], held = heldLocks()): ReadonlyMap<string, readonly number[]> {
+  return new Map(files.map((file) => {
+    const stats = statSync(file, { bigint: true, throwIfNoEntry: false })
+    const holders = stats === undefined ? [] : held.filter(({ locks }) => locks.some((lock) => concerns(lock, stats))).map(({ pid }) => pid)
+    return [file, holders]
+  }))
 }
 
 function parseLocks(text: string): HeldLock[] {

@@ -1,9 +1,9 @@
 /** Build slots are shared with the hook that comes with Guix: whoever holds one, the other finds it taken. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { AskedHook } from '../support/asked-hook.js'
 import { type Farm, startFarm } from '../support/farm.js'
 import { takenSlots } from '../support/leftovers.js'
 import { buildDerivation, instantiate } from '../testbed/derivations.js'
-import { checkoutInMachine, nodeInMachine } from '../testbed/bed.js'
 import { waitFor } from '../testbed/wait.js'
 
 let farm: Farm
@@ -17,47 +17,14 @@ beforeAll(async () => {
 
 afterAll(() => farm[Symbol.asyncDispose]())
 
-const programs = {
-  'stock': ['guix', 'offload', 'x86_64-linux', '3600', '1', '86400'],
-  'ours': [nodeInMachine, `${checkoutInMachine}/bin/run.js`, 'offload', 'x86_64-linux', '3600', '1', '86400'],
-} as const
-
-/** A hook as guix-daemon starts it, asked for one build. Having accepted it waits, its slot taken, for us to name the inputs. */
-class AskedHook implements AsyncDisposable {
-  output = ''
-  readonly #subprocess
-
-  constructor(program: keyof typeof programs) {
-    this.#subprocess = farm.master.spawn(programs[program], { stdin: 'pipe', all: true, reject: false, buffer: false })
-    this.#subprocess.all.on('data', (chunk: Buffer) => (this.output += chunk.toString()))
-    this.ask()
-  }
-
-  ask(): void {
-    this.#subprocess.stdin.write(`0 x86_64-linux ${derivation} \n`)
-  }
-
-  answer(count = 1) {
-    return waitFor(`answer ${count}`, () => [...this.output.matchAll(/^# (\w+)$/gm)][count - 1]?.[1], 20_000)
-  }
-
-  async signal(signal: NodeJS.Signals) {
-    await farm.master.signal(this.#subprocess, signal)
-    await this.#subprocess
-  }
-
-  async [Symbol.asyncDispose]() {
-    this.#subprocess.stdin.end()
-    await this.#subprocess
-  }
-}
+const asked = (program: 'stock' | 'ours') => new AskedHook(farm, derivation, program)
 
 it.each([['stock', 'ours'], ['ours', 'stock'], ['ours', 'ours']] as const)('a slot that %s holds is not taken by %s, but once it is free', async (holder, other) => {
-  const holding = new AskedHook(holder)
+  const holding = asked(holder)
   expect(await holding.answer(), holding.output).toBe('accept')
   expect(await takenSlots(farm)).toEqual([slot])
 
-  await using asking = new AskedHook(other)
+  await using asking = asked(other)
   expect(await asking.answer(), asking.output).toBe('postpone')
   // Refused, it holds nothing, and the one that has it keeps it.
   expect(await takenSlots(farm)).toEqual([slot])
@@ -69,7 +36,7 @@ it.each([['stock', 'ours'], ['ours', 'stock'], ['ours', 'ours']] as const)('a sl
 })
 
 it('a build waits for the slot that stock holds', async () => {
-  const holding = new AskedHook('stock')
+  const holding = asked('stock')
   expect(await holding.answer(), holding.output).toBe('accept')
   let log = ''
   const building = buildDerivation(farm.master, { name: 'waits', script: 'echo > $out' }, { onLog: (text) => (log += text) })
@@ -82,7 +49,7 @@ it('a build waits for the slot that stock holds', async () => {
 })
 
 it.each(['SIGKILL', 'SIGTERM'] as const)('a hook that has accepted and is ended by %s frees its slot', async (signal) => {
-  const holding = new AskedHook('ours')
+  const holding = asked('ours')
   expect(await holding.answer(), holding.output).toBe('accept')
   expect(await takenSlots(farm)).toEqual([slot])
   await holding.signal(signal)
@@ -96,7 +63,7 @@ it('status counts the slots that are taken, whoever holds them', async () => {
     return machines.map(({ freeSlots, takenSlots: taken }) => ({ freeSlots, taken }))
   }
   expect(await slots()).toEqual([{ freeSlots: 1, taken: 0 }])
-  await using holding = new AskedHook('stock')
+  await using holding = asked('stock')
   expect(await holding.answer(), holding.output).toBe('accept')
   expect(await slots()).toEqual([{ freeSlots: 0, taken: 1 }])
 })

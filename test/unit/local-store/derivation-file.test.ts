@@ -23,6 +23,7 @@ describe('derivation files', () => {
     expect([...derivation.inputDerivations]).toEqual([['/gnu/store/c.drv', ['out', 'doc']]])
     expect(derivation.inputSources).toEqual(['/gnu/store/s1', '/gnu/store/s2'])
     expect(derivation.system).toBe('x86_64-linux')
+    expect([...derivation.environment]).toEqual([['name', 'x'], ['v', 'a\\b']])
   })
 
   it('undoes the escapes of strings', () => {
