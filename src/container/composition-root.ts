@@ -71,6 +71,8 @@ function provideUseCases(provide: Provide): void {
   provide(tokens.showConfiguration, async (root) => (await import('./show-configuration.js')).makeShowConfiguration(root))
   provide(tokens.employMachines, async (root) => (await import('./use-cases.js')).makeEmployMachines(root))
   provide(tokens.healthOf, async (root) => (await import('./use-cases.js')).makeHealthOf(root))
+  provide(tokens.readHistory, async (root) => (await import('./records.js')).makeReadHistory(root))
+  provide(tokens.tellProvenance, async (root) => (await import('./records.js')).makeTellProvenance(root))
   provide(tokens.explain, async (root) => (await import('./use-cases.js')).makeExplain(root))
   provide(tokens.statusOfMachines, async (root) => (await import('./use-cases.js')).makeStatusOfMachines(root))
 }

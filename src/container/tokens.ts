@@ -9,7 +9,9 @@ import type { EmployMachines } from '../offload/employ-machines.js'
 import type { Explain } from '../offload/explain/explain.js'
 import type { ListMachines } from '../offload/list-machines.js'
 import type { ConfigurationReport } from '../offload/show-configuration.js'
+import type { HistoryQuestion, HistoryRecord } from '../offload/read-history.js'
 import type { StatusOfMachines } from '../offload/status-of-machines.js'
+import type { ProvenanceReport } from '../offload/tell-provenance.js'
 import type { TestMachines } from '../offload/test-machines.js'
 import type { HealthFacts } from '../scheduling/health.js'
 import type { InjectionToken } from './injection.js'
@@ -54,6 +56,8 @@ export const tokens = {
   employMachines: token<Promise<EmployMachines>>('employMachines'),
   /** What is remembered of a machine from builds. */
   healthOf: token<Promise<(machine: BuildMachine) => HealthFacts>>('healthOf'),
+  readHistory: token<Promise<(question: HistoryQuestion) => HistoryRecord[]>>('readHistory'),
+  tellProvenance: token<Promise<(path: string, signal: AbortSignal) => Promise<ProvenanceReport>>>('tellProvenance'),
   explain: token<Promise<Explain>>('explain'),
   statusOfMachines: token<Promise<StatusOfMachines>>('statusOfMachines'),
 }

@@ -6,6 +6,7 @@ import type { DecidePorts } from '../offload/decide.js'
 import type { OffloadPorts } from '../offload/ports.js'
 import type { HealthFacts } from '../scheduling/health.js'
 import type { MachineSelector, SelectionPorts } from '../scheduling/machine-selector.js'
+import type { Refusals } from '../state/refusals.js'
 import { tokens, type HookProcess, type Root } from './tokens.js'
 
 /** All steps of `test` or `status` for one machine together, beyond what connecting may take. */
@@ -51,6 +52,10 @@ async function offloadPorts(root: Root): Promise<OffloadPorts> {
     log: root.resolve(tokens.log),
     now: () => Date.now(),
     sendingTurns: new SendingTurns(stateDirectory),
+    async keepProvenance(entries) {
+      const { ProvenanceFiles } = await import('../state/provenance.js')
+      new ProvenanceFiles(stateDirectory, storeDirectory).keep(entries)
+    },
     async openLocalStore(signal) {
       const [{ LocalDaemon }, { localDaemonSocket }] = await Promise.all([import('../local-store/local-daemon.js'), import('../config/environment.js')])
       return LocalDaemon.open(localDaemonSocket(environment), signal)
@@ -156,6 +161,7 @@ export async function makeDecider(root: Root) {
         await sleep(milliseconds, undefined, { signal })
       },
       history: new HistoryFile(ports.stateDirectory),
+      noteRefusal: refusalNotes(ports.stateDirectory),
       links: new LinkMemory(ports.stateDirectory),
       items,
       health: memory,
@@ -177,6 +183,18 @@ export async function makeDecider(root: Root) {
     }
     const limits = { maxSilentTime: words.maxSilentSeconds, timeout: words.buildTimeoutSeconds }
     return (request: Parameters<typeof decide>[0], signal: AbortSignal) => decide(request, limits, decidePorts, signal)
+  }
+}
+
+/** Nothing of it is loaded before guix-daemon has its answer, nor where there are no machines to say anything of. */
+function refusalNotes(stateDirectory: string): DecidePorts['noteRefusal'] {
+  let file: Refusals | undefined
+  return async (request, outcome, verdicts) => {
+    if (verdicts.length === 0) return
+    const [{ RefusalFile }, { verdictRecords }] = await Promise.all([import('../state/refusals.js'), import('../offload/verdict-records.js')])
+    file ??= new RefusalFile(stateDirectory)
+    const { derivation, system, features } = request
+    file.note({ time: new Date().toISOString(), derivation, system, features, outcome, verdicts: verdictRecords(verdicts) })
   }
 }
 

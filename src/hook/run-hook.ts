@@ -7,7 +7,11 @@ import { parsePaths, parseRequest } from './request.js'
 
 /** An answer to one request. Accepting takes on an obligation: either `offload` or `abandon` is called, exactly once. */
 export type Decision =
-  | { readonly reply: 'decline' | 'postpone' }
+  | {
+      readonly reply: 'decline' | 'postpone'
+      /** What can wait until guix-daemon has its answer. */
+      afterwards?(): Promise<void>
+    }
   | {
       readonly reply: 'accept'
       /** Has it built; fulfilled with the exit status. It must heed the signal that `decide` got. */
@@ -68,6 +72,7 @@ async function converse(
     const decision = await decide(parseRequest(line))
     if (decision.reply === 'accept') return serve(lines, output, decision, stop)
     if (!output.reply(decision.reply)) return transientFailure
+    await decision.afterwards?.()
   }
 }
 

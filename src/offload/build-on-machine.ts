@@ -1,6 +1,9 @@
 import type { BuildMachine, Connection } from '../plugin-api/index.js'
+import { machineId } from '../machines/machine-id.js'
 import type { Consumer } from '../protocol/consumer.js'
-import { fetchOutputs } from './fetch-outputs.js'
+import { fetchOutputs, type Received } from './fetch-outputs.js'
+import type { ProvenanceEntry } from '../state/provenance.js'
+import { displayKey } from '../trust/public-key.js'
 import * as messages from './messages.js'
 import type { PhaseTimer } from './phases.js'
 import type { OffloadPorts } from './ports.js'
@@ -49,13 +52,29 @@ export async function buildOnMachine(
       await remote.value.build(derivation, { maxSilentTime: task.maxSilentTime, timeout: task.timeout, offloadOnward: ports.offloadOnward }, buildLog)
       await warm
     })
-    record.fetched = await record.phases.time('fetch', () => fetchOutputs(task.outputs, machine.name, remote.value, local.value, { ...ports, loadAcl: async () => acl.value }))
-    await ports.items?.learn(machine, { present: task.outputs })
+    const { received, ...fetched } = await record.phases.time('fetch', () => fetchOutputs(task.outputs, machine.name, remote.value, local.value, { ...ports, loadAcl: async () => acl.value }))
+    record.fetched = fetched
+    await Promise.all([ports.items?.learn(machine, { present: task.outputs }), ports.keepProvenance(provenanceOf(received, derivation, machine, ports.now()))])
     log.info(messages.doneOffloading(derivation))
   } finally {
     if (local.status === 'fulfilled') local.value.close()
     if (remote.status === 'fulfilled') await remote.value.close()
   }
+}
+
+function provenanceOf(received: readonly Received[], derivation: string, machine: BuildMachine, now: number): ProvenanceEntry[] {
+  const time = new Date(now).toISOString()
+  return received.map(({ item, key }) => ({
+    path: item.path,
+    time,
+    machine: machineId(machine),
+    derivation,
+    narBytes: item.narSize,
+    key: displayKey(key),
+    narHash: item.narHash.toString('hex'),
+    signedHash: item.hash.toString('hex'),
+    signature: item.signature ?? '',
+  }))
 }
 
 export function newRecord(phases: PhaseTimer): BuildRecord {

@@ -9,7 +9,7 @@ import type { OffloadDerivationPorts } from './offload-derivation.js'
 
 /** An answer to guix-daemon. Accepting obliges it to call either `offload` or `abandon`. */
 export type Decision =
-  | { readonly reply: 'decline' | 'postpone' }
+  | { readonly reply: 'decline' | 'postpone'; afterwards(): Promise<void> }
   | {
       readonly reply: 'accept'
       offload(inputs: string[], outputs: string[]): Promise<number>
@@ -47,7 +47,8 @@ export async function decide(request: BuildRequest, limits: BuildLimits, ports: 
   const selection = await selecting
   if (selection.kind !== 'chosen') {
     tellRejections(selection, ports)
-    return { reply: answerWithout(selection, request, ports.answerPolicy) }
+    const reply = answerWithout(selection, request, ports.answerPolicy)
+    return { reply, afterwards: () => ports.noteRefusal(request, reply === 'decline' ? 'declined' : 'postponed', selection.verdicts) }
   }
   tellChoice(selection, ports)
   const selectMilliseconds = ports.monotonic() - started

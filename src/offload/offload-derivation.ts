@@ -3,14 +3,17 @@ import type { Health } from '../scheduling/health.js'
 import type { Chosen, Selection } from '../scheduling/machine-selector.js'
 import { machineId } from '../machines/machine-id.js'
 import type { Consumer } from '../protocol/consumer.js'
-import type { Connection, Probe } from '../plugin-api/index.js'
+import type { BuildRequest, Connection, Probe } from '../plugin-api/index.js'
 import type { History, HistoryEntry } from '../state/history.js'
+import type { Verdict } from '../scheduling/verdict.js'
 import type { LinkMemory } from '../state/link-memory.js'
+import type { RefusalEntry } from '../state/refusals.js'
 import { type BuildRecord, buildOnMachine, newRecord } from './build-on-machine.js'
 import * as messages from './messages.js'
 import { PhaseTimer } from './phases.js'
 import type { OffloadPorts } from './ports.js'
 import type { OffloadTask } from './task.js'
+import { verdictRecords } from './verdict-records.js'
 
 /** Machines that one derivation is tried on before the hook gives up. */
 const maximumMachines = 3
@@ -30,6 +33,8 @@ export interface OffloadDerivationPorts extends OffloadPorts {
   /** Rejected with the signal's reason once that is aborted. */
   pause(milliseconds: number, signal: AbortSignal): Promise<void>
   readonly history: History
+  /** Keeps why nobody took it. */
+  noteRefusal(request: BuildRequest, outcome: RefusalEntry['outcome'], verdicts: readonly Verdict[]): Promise<void>
   /** Learns from each transfer how fast the link is. */
   readonly links: Pick<LinkMemory, 'learn'>
   /** Tells other processes how the machine did. */
@@ -79,6 +84,7 @@ export async function offloadDerivation(
     phases = new PhaseTimer(ports.monotonic)
     const next = await phases.time('select', () => anotherMachine(task, tried, ports, signal))
     if (next.kind !== 'chosen') {
+      await ports.noteRefusal(task.request, 'no-other-machine', next.verdicts)
       ports.log.warn(`no other machine can take '${task.request.derivation}' now`)
       return hookFailure
     }
@@ -139,7 +145,7 @@ function textOf(error: unknown): string {
 
 function entry(
   task: OffloadTask,
-  { machine }: Chosen,
+  { machine, verdicts }: Chosen,
   { phases, sent, fetched }: BuildRecord,
   now: number,
   status: number,
@@ -157,6 +163,7 @@ function entry(
     seconds: phases.seconds(),
     sent,
     fetched,
+    verdicts: verdictRecords(verdicts),
     ...(error === undefined ? {} : { error: { code: codeOf(error), message: textOf(error) } }),
   }
 }

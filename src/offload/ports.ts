@@ -4,6 +4,7 @@ import type { PathInfo } from '../protocol/replies.js'
 import type { RemoteStore } from '../remote-store/remote-store.js'
 import type { ItemMemory } from '../state/item-memory.js'
 import type { SendingTurns } from '../state/sending-turns.js'
+import type { ProvenanceEntry } from '../state/provenance.js'
 import type { Acl } from '../trust/acl.js'
 import type { Signer } from '../trust/signer.js'
 
@@ -36,4 +37,6 @@ export interface OffloadPorts {
   /** Undefined where the secret key cannot be read: the local daemon signs then. */
   loadSigner(): Promise<Signer | undefined>
   loadAcl(): Promise<Acl>
+  /** Keeps where outputs came from. Never fails. */
+  keepProvenance(entries: readonly ProvenanceEntry[]): Promise<void>
 }

@@ -8,7 +8,7 @@ import type { Gathered } from './gather-candidates.js'
 import type { InputPorts } from './gather-inputs.js'
 import { raceInOrder } from './race.js'
 import type { Slot, SlotCount } from './slots.js'
-import { ask, bystander, type Asked, type Survey, type SurveyOptions } from './survey.js'
+import { ask, bystander, told, type Asked, type Survey, type SurveyOptions } from './survey.js'
 import { VerdictBoard } from './verdict-board.js'
 import { fitness, objection, room, type Verdict, withoutMachine } from './verdict.js'
 
@@ -127,11 +127,10 @@ export class MachineSelector {
     const contenders = suited.flatMap((machine) => this.#contend(machine, new Set(), false, board) ?? [])
     try {
       const byMachine = new Map(contenders.map((contender) => [contender.candidate.machine, contender]))
-      const [ranked, ...answers] = await Promise.all([
-        contenders.length === 0 ? [] : this.#rank(request, contenders, board),
-        ...suited.map(async (machine) => [machine, await ask(byMachine.get(machine) ?? bystander(machine), this.ports, this.policy, options)] as const),
-      ])
-      const asked = new Map(answers)
+      const asked = new Map(await Promise.all(suited.map(async (machine) => [machine, await ask(byMachine.get(machine) ?? bystander(machine), this.ports, this.policy, options)] as const)))
+      // What the strategy is told here is what they have just said.
+      const enquire: Contest['enquire'] = async (some) => some.map((contender) => told(contender, asked.get(contender.candidate.machine)))
+      const ranked = await this.#rank(request, await this.#gather(request, contenders, { enquire }, options.signal, undefined), board)
       const fit = ranked.filter((contender) => this.#judge(contender, asked.get(contender.candidate.machine), board))
       const [winner] = [...fit.filter(({ slow }) => !slow), ...fit]
       if (winner !== undefined) board.change(winner.candidate.machine, 'chosen')
@@ -200,7 +199,7 @@ export class MachineSelector {
   }
 
   /** Strategies that need nothing wait for nothing. */
-  async #gather(request: BuildRequest, contenders: readonly Contender[], contest: Contest, signal: AbortSignal, deadlineMs: number | undefined): Promise<Gathered> {
+  async #gather(request: BuildRequest, contenders: readonly Contender[], contest: Pick<Contest, 'enquire'>, signal: AbortSignal, deadlineMs: number | undefined): Promise<Gathered> {
     const { strategy: { needs }, inputs } = this.ports
     if (needs === undefined || contenders.length === 0) return { contenders, expectedSeconds: undefined }
     const { gatherCandidates } = await import('./gather-candidates.js')

@@ -64,7 +64,12 @@ export async function ask(contender: Contender, ports: ContestPorts, policy: Con
   }
 }
 
+/** A candidate with what asking the machine has come to. */
+export function told(contender: Contender, answer: Asked | undefined): Contender {
+  return answer === undefined || 'objection' in answer || contender.last !== undefined ? contender : { ...contender, candidate: { ...contender.candidate, probe: answer.probe } }
+}
+
 function forgetful(health: ContestPorts['health']): ContestPorts['health'] {
   const nothing = () => undefined
-  return { outlook: (machine) => health.outlook(machine), begin: () => 'begun', leave: nothing, probed: nothing, failed: nothing, passed: nothing, hesitated: nothing, answeredPromptly: nothing }
+  return { outlook: (machine) => health.outlook(machine), begin: () => 'begun', leave: nothing, probed: nothing, failed: nothing, passed: nothing, doubted: nothing, hesitated: nothing, answeredPromptly: nothing }
 }

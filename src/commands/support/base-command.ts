@@ -9,7 +9,7 @@ import { listingWarnings, noMachines } from './listing.js'
 import { styleFor, type Style } from './style.js'
 
 /** Codes of errors that are the caller's way of calling, not the state of the world. */
-const usageCodes = new Set(['invalid-regexp', 'machine-unknown', 'invalid-duration', 'not-a-derivation'])
+const usageCodes = new Set(['invalid-regexp', 'machine-unknown', 'invalid-duration', 'not-a-derivation', 'not-a-store-item'])
 
 /**
  * What all commands share: the way to the use cases, and the one place where errors become exit codes: 0 fine, 1 something is wrong, 2 usage.

@@ -25,7 +25,7 @@ interface Seen extends DaemonProcess {
 export function findDaemons(folder = '/proc'): DaemonProcess[] {
   const seen = list(folder).flatMap((name) => (/^\d+$/.test(name) ? (look(folder, name) ?? []) : []))
   const pids = new Set(seen.map(({ pid }) => pid))
-  return seen.filter(({ parent }) => !pids.has(parent)).map(({ pid, uid, words, variables }) => ({ pid, uid, words, variables }))
+  return seen.filter(({ parent }) => !pids.has(parent)).sort((a, b) => a.pid - b.pid).map(({ pid, uid, words, variables }) => ({ pid, uid, words, variables }))
 }
 
 function look(folder: string, name: string): Seen | undefined {

@@ -19,6 +19,7 @@ class Scene {
   readonly controller = new AbortController()
   readonly deadlines: (number | undefined)[] = []
   listings = 0
+  readonly refusals: string[] = []
 
   chosen(name: string): Chosen {
     this.held.push(name)
@@ -53,6 +54,7 @@ class Scene {
       probe: async () => probe,
       pause: async () => undefined,
       history: { append: async () => undefined },
+      noteRefusal: async (_request, outcome, refused) => void this.refusals.push(`${outcome} ${refused.length}`),
       links: { learn: async () => undefined },
       health: { passed: () => undefined, failed: () => undefined },
       said: new Set(),
@@ -78,11 +80,10 @@ describe('the answer to a request', () => {
       kind: 'unreachable',
       verdicts: [{ machine: machine('b1'), code: 'resting', reason: 'set aside until 12:03:05' }, { machine: machine('b2'), code: 'disabled', reason: 'disabled until it is enabled' }],
     }
-    for (let time = 0; time < 3; time += 1) expect(await scene.decide(selection, { said })).toEqual({ reply: 'decline' })
+    for (let time = 0; time < 3; time += 1) expect(await scene.decide(selection, { said })).toMatchObject({ reply: 'decline' })
     expect(scene.stores.events).toEqual(["> machine 'b1:22': set aside until 12:03:05", "> machine 'b2:22': disabled until it is enabled"])
   })
 
-  const verdicts = [] as const
   it.each([
     ['none', here, 'decline'],
     ['busy', here, 'postpone'],
@@ -90,7 +91,13 @@ describe('the answer to a request', () => {
     ['unreachable', { ...here, wantsLocal: false }, 'postpone'],
     ['unreachable', { ...here, system: 'aarch64-linux' }, 'postpone'],
   ] as const)('is, with %s and %j: %s', async (kind, request, reply) => {
-    expect(await new Scene().decide({ kind, verdicts }, {}, request)).toEqual({ reply })
+    const scene = new Scene()
+    const decision = await scene.decide({ kind, verdicts: [{ machine: machine('b1'), code: 'slots-taken', reason: '1 of 1 slots taken' }] }, {}, request)
+    expect(decision.reply).toBe(reply)
+    // Kept once guix-daemon has its answer, not before.
+    expect(scene.refusals).toEqual([])
+    if (decision.reply !== 'accept') await decision.afterwards()
+    expect(scene.refusals).toEqual([`${reply}d 1`])
   })
 
   it('comes with the reasons of machines that could have, and none for those that never could', async () => {
@@ -114,12 +121,12 @@ describe('the answer to a request', () => {
   it('comes with the warnings of the machine sources', async () => {
     const scene = new Scene()
     const warnings = [{ code: 'no-such-field', message: 'machines.scm:3: no such field' }]
-    await scene.decide({ kind: 'none', verdicts }, { machines: async () => ({ machines: [], warnings }) })
+    await scene.decide({ kind: 'none', verdicts: [] }, { machines: async () => ({ machines: [], warnings }) })
     expect(scene.stores.events).toEqual(['>! machines.scm:3: no such field'])
   })
 
   it('fails when the machines cannot be listed or chosen from', async () => {
-    await expect(new Scene().decide({ kind: 'none', verdicts }, { machines: () => Promise.reject(new Error('no file')) })).rejects.toThrow('no file')
+    await expect(new Scene().decide({ kind: 'none', verdicts: [] }, { machines: () => Promise.reject(new Error('no file')) })).rejects.toThrow('no file')
     await expect(new Scene().decide(() => { throw new Error('no strategy') })).rejects.toThrow('no strategy')
   })
 })

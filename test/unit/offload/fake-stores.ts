@@ -6,6 +6,7 @@ import type { OffloadTask } from '../../../src/offload/task.js'
 import { bundleGrammar } from '../../../src/nar/bundle-reader.js'
 import { encodeMember } from '../../../src/nar/bundle-writer.js'
 import { discardingSink } from '../../../src/nar/nar-sink.js'
+import type { ProvenanceEntry } from '../../../src/state/provenance.js'
 import type { RemoteStore } from '../../../src/remote-store/remote-store.js'
 import { aclOf } from '../../../src/trust/acl.js'
 import { parseStorePath, storePathName } from '../../../src/wire/store-path.js'
@@ -21,6 +22,7 @@ export class FakeStores {
   readonly stateDirectory: string
   /** What happened, in order: calls on the stores, messages to the user. */
   readonly events: string[] = []
+  readonly provenance: ProvenanceEntry[] = []
   readonly #references = new Map<string, readonly string[]>()
   #hashes = 0
 
@@ -146,6 +148,7 @@ export class FakeStores {
       openLocalStore: async () => this.local(),
       openRemoteStore: async () => this.remote([]),
       loadSigner: async () => signer('ecc'),
+      keepProvenance: async (entries) => void this.provenance.push(...entries),
       loadAcl: async () => aclOf([signer('ecc').publicKey]),
       ...changes,
     }

@@ -24,6 +24,7 @@ class Scene {
   readonly output = this.stores.path('hello')
   readonly task = this.stores.task(this.stores.derivation('hello', [this.output], []), [], [this.output])
   readonly history: HistoryEntry[] = []
+  readonly refusals: string[] = []
   readonly held: string[] = []
   readonly controller = new AbortController()
   readonly asked: string[][] = []
@@ -74,6 +75,7 @@ class Scene {
         signal.throwIfAborted()
         this.pauses += 1
       },
+      noteRefusal: async (_request, outcome, verdicts) => void this.refusals.push(`${outcome} ${verdicts.map(({ code }) => code).join(' ')}`),
       history: { append: async (entry) => void this.history.push(entry) },
       links: { learn: async () => undefined },
       health: {
