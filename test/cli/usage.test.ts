@@ -11,7 +11,7 @@ describe('the program', () => {
   it.each([[[]], [['help']], [['--help']]])('lists its commands: %j', async (words) => {
     const { status, stdout } = await runCli(words)
     expect(status).toBe(0)
-    for (const command of ['machines', 'offload', 'setup', 'status', 'test']) expect(stdout).toMatch(new RegExp(`^  ${command} `, 'm'))
+    for (const command of ['explain', 'history', 'machines', 'offload', 'provenance', 'setup', 'status', 'test']) expect(stdout).toMatch(new RegExp(`^  ${command} `, 'm'))
   })
 
   it('explains a command', async () => {

@@ -6,6 +6,7 @@ import { takenSlots } from '../support/leftovers.js'
 import { buildDerivation, type BuildOptions, currentSystem, type DerivationSpec, instantiate } from '../testbed/derivations.js'
 import type { DaemonOptions } from '../testbed/daemon.js'
 import { writeMachinesScm } from '../testbed/machines-scm.js'
+import { waitFor } from '../testbed/wait.js'
 
 let farm: Farm
 const foreignSystem = 'mips64el-linux'
@@ -126,6 +127,18 @@ describe('with machines of all kinds at once', () => {
     expect(await keptVerdicts(drv)).toEqual(expected)
   })
 
+  it('a machine that others have found dead is set aside for the hook, and is asked all the same', async () => {
+    const features = ['only-refusing']
+    const drv = await derivationWith({ features })
+    // Whatever the tests before have left: now it has just failed, or is set aside still.
+    expect((await askHook(drv, { features })).reply).toBe('postpone')
+    const told = await explain([drv])
+    expect(told.machines.find(({ port }) => port === 2299)).toMatchObject({ verdict: 'resting', rank: null, asked: { verdict: 'unreachable' } })
+    expect(told.machines.find(({ port }) => port === 2299)?.reason).toMatch(/^set aside until \d\d:\d\d:\d\d: .*nothing listens on .* at \d\d:\d\d:\d\d\b/)
+    expect(await explainText([drv])).toMatch(/resting: set aside until .* \(asked now: connect: connecting: nothing listens on/)
+    expect([told.answer.reply, (await askHook(drv, { features })).reply]).toEqual(['postpone', 'postpone'])
+  })
+
   it('foretells a decline of what no machine is for, with or without a derivation', async () => {
     const drv = await derivationWith({ features: ['unheard-of'] })
     const told = await explain([drv])
@@ -157,13 +170,13 @@ describe('what keeps guix-daemon from asking', () => {
     try {
       await work()
     } finally {
-      farm.master.daemon.configure({ maxJobs: 0, hook: hookInMachine, env: {}, args: [] })
+      farm.master.daemon.configure({ maxJobs: 0, hook: hookInMachine, env: {}, args: [], substituteUrls: undefined })
       await farm.master.daemon.restart()
     }
   }
   const fit: DerivationSpec = { name: 'fit', script: 'echo > $out', features: ['only-fit'] }
   const offloaded = async (spec: DerivationSpec, options: BuildOptions = {}) => {
-    const { log, drv, failure } = await buildDerivation(farm.master, { ...fit, ...spec }, options)
+    const { log, drv, failure } = await buildDerivation(farm.master, spec, options)
     return { asked: log.includes('@ build-remote'), drv, failure }
   }
 
@@ -174,6 +187,7 @@ describe('what keeps guix-daemon from asking', () => {
     const foreign = await derivationWith({ system: foreignSystem, localBuild: true, features: ['any'] })
     const told = await explain([foreign])
     expect([codes(told), told.answer.reply]).toEqual([[], 'accept'])
+    expect(await offloaded({ ...fit, system: foreignSystem, localBuild: true, features: ['any'] })).toMatchObject({ asked: true })
   })
 
   it('what is built already is not built', async () => {
@@ -186,6 +200,28 @@ describe('what keeps guix-daemon from asking', () => {
   it('what needs other builds first is asked for after those', async () => {
     const drv = await derivationWith({ features: ['only-fit'], inputs: { first: { name: 'first', script: 'echo > $out' } } })
     expect(codes(await explain([drv]))).toEqual(['inputs-missing'])
+  })
+
+  it('what a substitute server has is fetched from there', async () => {
+    const there = farm.builder('fit')
+    const spec: DerivationSpec = { ...fit, name: 'published', uniqueness: 'published' }
+    expect(await buildDerivation(there, spec, { offload: false })).toMatchObject({ built: true })
+    const drv = await derivationWith(spec)
+    const serving = there.spawn(['guix', 'publish', '--port=8080', '--user=root'], { all: true, reject: false })
+    try {
+      const url = `http://${there.address}:8080`
+      await waitFor('guix publish to answer', async () => !(await there.run(['sh', '-c', `busybox wget -q -O - http://localhost:8080/nix-cache-info || wget -q -O - http://localhost:8080/nix-cache-info`], { reject: false })).failed, 20_000)
+      await withDaemon({ substituteUrls: url }, async () => {
+        const told = await explain([drv])
+        expect([codes(told), told.answer.reply]).toEqual([['substitute-available'], 'accept'])
+        const { failed, stderr } = await farm.master.run(['guix', 'build', drv], { reject: false })
+        expect([failed, (await farm.history()).filter(({ derivation }) => derivation === drv)], String(stderr)).toEqual([false, []])
+        expect(codes(await explain([drv]))).toEqual(['built-already (blocks)'])
+      })
+    } finally {
+      serving.kill()
+      await serving
+    }
   })
 
   it.each<[string, DaemonOptions, string]>([

@@ -14,6 +14,8 @@ export interface DaemonOptions {
   readonly hook?: string | undefined
   readonly env?: Readonly<Record<string, string>> | undefined
   readonly args?: readonly string[] | undefined
+  /** Servers it fetches substitutes from; none unless given. */
+  readonly substituteUrls?: string | undefined
 }
 
 export const socketPath = '/var/guix/daemon-socket/socket'
@@ -58,9 +60,9 @@ export class GuixDaemon extends Service {
   }
 
   #command(machine: Machine) {
-    const { maxJobs, hook, env, args = [] } = this.#options
+    const { maxJobs, hook, env, args = [], substituteUrls } = this.#options
     const command = [
-      'guix-daemon', '--no-substitutes',
+      'guix-daemon', substituteUrls === undefined ? '--no-substitutes' : `--substitute-urls=${substituteUrls}`,
       ...(this.mode === 'root' ? ['--build-users-group=guixbuild'] : []),
       ...(maxJobs === undefined ? [] : [`--max-jobs=${maxJobs}`]),
       ...args,

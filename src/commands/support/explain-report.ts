@@ -7,7 +7,8 @@ import type { Style } from './style.js'
 /** First whether it would be offloaded, then what the daemon would do, then every machine. */
 export function explainLines(report: ExplainReport, style: Style): string[] {
   const { request, answer, circumstances, scheduler, machines } = report
-  const features = request.features.length === 0 ? '' : ` with ${request.features.join(', ')}`
+  const hook = circumstances.some(({ blocks }) => blocks) ? 'If the hook were asked, it would answer' : 'The hook answers'
+  const features = request.features.length === 0 ? '' : ` that requires ${request.features.join(', ')}`
   const blocked = circumstances.filter(({ blocks }) => blocks)
   const head = wouldBeOffloaded(report)
     ? style.good(`It would be offloaded to ${answer.machine?.name ?? 'a machine'} now`)
@@ -16,7 +17,7 @@ export function explainLines(report: ExplainReport, style: Style): string[] {
     `${style.strong(request.derivation === '' ? 'A derivation' : request.derivation)} for ${request.system}${features}`,
     head,
     ...circumstances.map((circumstance) => circumstanceLine(circumstance, style)),
-    `  ${blocked.length > 0 ? 'If the hook were asked' : 'The hook'}${blocked.length > 0 ? ', it would answer' : ' answers'} "# ${answer.reply}": ${answer.reason}`,
+    `  ${hook} "# ${answer.reply}": ${answer.reason}`,
     ...(machines.length === 0 ? [] : [`Machines, judged as the hook judges them (order: ${scheduler})`]),
     ...machines.map((finding) => machineLine(finding, style)),
   ]
@@ -69,7 +70,7 @@ function machineJson({ verdict, ranked, asked, slots }: MachineFinding) {
     reason: verdict.reason,
     rank: ranked === undefined ? null : { place: ranked.place, score: ranked.score, reason: ranked.reason },
     slots: slots === undefined ? null : { total: slots.total, taken: slots.taken, holders: slots.holders },
-    asked: asked === undefined ? null : { verdict: objection?.code ?? 'fit', reason: objection?.reason ?? null, probe: probeJson(probe ?? objection?.probe, verdict.machine) },
+    asked: asked === undefined ? null : { verdict: objection?.code ?? 'fit', reason: objection?.reason ?? null, seconds: asked.milliseconds / 1000, probe: probeJson(probe ?? objection?.probe, verdict.machine) },
   }
 }
 

@@ -1,18 +1,25 @@
 import type { BuildRequest } from '../../plugin-api/index.js'
 import { answerWithout, type AnswerPolicy } from '../../scheduling/answer.js'
-import type { Survey } from '../../scheduling/survey.js'
+import type { Finding, Survey } from '../../scheduling/survey.js'
 import { buildsNatively } from './daemon-options.js'
 import type { Answer } from './report.js'
 
 /** What guix-daemon would be told, why, and what it does then. */
 export function answerTo(request: BuildRequest, survey: Survey, policy: AnswerPolicy): Answer {
   if (survey.kind === 'chosen') {
-    const verdict = survey.findings.find(({ verdict: { code } }) => code === 'chosen')?.verdict
-    return { reply: 'accept', machine: survey.machine, probe: verdict?.probe, reason: verdict === undefined ? 'a machine is fit' : `${verdict.machine.name} takes it: ${verdict.reason}` }
+    const chosen = survey.findings.find(({ verdict: { code } }) => code === 'chosen')
+    const reason = chosen === undefined ? 'a machine is fit' : `${chosen.verdict.machine.name} takes it: ${chosen.verdict.reason}${equals(chosen, survey)}`
+    return { reply: 'accept', machine: survey.machine, probe: chosen?.verdict.probe, reason }
   }
   const reply = answerWithout({ kind: survey.kind, verdicts: survey.findings.map(({ verdict }) => verdict) }, request, policy)
   const why = reasons[survey.kind](survey.findings.length)
   return { reply, reason: `${why}; ${reply === 'postpone' ? waiting(survey.kind, request, policy) : afterDecline(request, policy.daemonSystem)}` }
+}
+
+/** A strategy may let chance decide between those. */
+function equals(chosen: Finding, { findings }: Survey): string {
+  const same = findings.filter(({ verdict: { code }, ranked }) => code === 'not-needed' && ranked?.score === chosen.ranked?.score)
+  return same.length === 0 ? '' : `; or ${same.map(({ verdict: { machine } }) => machine.name).join(', ')}, which rank${same.length === 1 ? 's' : ''} the same`
 }
 
 const reasons = {

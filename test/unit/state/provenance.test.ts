@@ -54,9 +54,9 @@ describe('provenance', () => {
     expect(existsSync(folder)).toBe(true)
   })
 
-  it.each([
+  it.each<[string, () => Promise<string | undefined>]>([
     ['same', async () => 'ab'], ['other', async () => 'ff'], ['gone', async () => undefined], ['unknown', () => Promise.reject(new Error('no daemon'))],
-  ] as const)('says whether the item is still what was fetched: %s', async (state, hash) => {
+  ])('says whether the item is still what was fetched: %s', async (state, hash) => {
     const { files, entry, store } = scene()
     files.keep([entry('a')])
     const pathInfo = async () => {
