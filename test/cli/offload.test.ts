@@ -23,6 +23,10 @@ describe('the hook', () => {
     expect(await runCli(['offload', system, '3600', trace, '0'])).toEqual({ status: 0, stdout: '', stderr: '' })
   })
 
+  it('says what it is, as the one of Guix does', async () => {
+    expect(await runCli(['offload', '--version'])).toEqual({ status: 0, stdout: expect.stringMatching(/^guix-offload \d+\.\d+\.\d+\n$/) as string, stderr: '' })
+  })
+
   it('refuses a request that it does not understand', async () => {
     const { status, stdout, stderr } = await runCli(['offload', system, '0', 'true', '0'], { input: 'hello\n' })
     expect(status).toBe(1)

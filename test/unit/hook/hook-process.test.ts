@@ -47,6 +47,15 @@ describe('the hook as a process', () => {
     expect(one.journal().at(-2)).toBe('offload 3 2 /gnu/store/00000000000000000000000000000001-item')
   })
 
+  it('leaves what can wait until after the answer, and before the next request', async () => {
+    const one = start()
+    ask(one, 'later')
+    ask(one, 'postpone')
+    await one.until(() => one.text() === '# decline\nkept why\n# postpone\n')
+    one.stdin.end()
+    expect(await one.exit).toEqual({ code: 0, signal: null })
+  })
+
   it('takes 100,000 inputs', async () => {
     const one = start()
     ask(one, 'fail')

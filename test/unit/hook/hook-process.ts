@@ -87,6 +87,7 @@ async function decide({ derivation }: BuildRequest, stop: AbortSignal): Promise<
   const kind = /^\/([a-z]+)/.exec(derivation)?.[1] ?? ''
   note(`decide ${kind}`)
   if (kind === 'decline' || kind === 'postpone') return { reply: kind }
+  if (kind === 'later') return { reply: 'decline', afterwards: async () => output.message('kept why') }
   if (kind === 'broken') throw new TypeError('no such luck')
   if (kind === 'slow') {
     await aborted(stop)
