@@ -13,7 +13,7 @@ export function lookAround(): Surroundings {
 }
 
 /** Folders and files that the hook takes from guix-daemon's environment. */
-const inherited = ['GUIX_CONFIGURATION_DIRECTORY', 'GUIX_STATE_DIRECTORY', 'NIX_STORE_DIR', 'GUIX_OFFLOAD_CONFIG'] as const
+const inherited = ['GUIX_CONFIGURATION_DIRECTORY', 'GUIX_STATE_DIRECTORY', 'NIX_STORE_DIR', 'GUIX_OFFLOAD_CONFIG', 'GUIX_OFFLOAD_TRANSPORT', 'GUIX_OFFLOAD_SCHEDULER', 'GUIX_OFFLOAD_ON_UNREACHABLE'] as const
 
 /** Those that the hook sees and the caller does not: to be taken over, so that both look at the same files. */
 export function variablesOfHook({ daemons }: Surroundings, own: Readonly<Record<string, string | undefined>>): Record<string, string> {
