@@ -9,6 +9,8 @@ export interface Location {
 export interface BuildMachine {
   /** Host name or address. */
   readonly name: string
+  /** IP address to connect to, an IPv6 one perhaps with a zone (`fe80::1%eth0`); undefined: what `name` resolves to. The machine goes by its name everywhere else. */
+  readonly address?: string | undefined
   /** TCP port of the SSH server, 1-65535. */
   readonly port: number
   /** System types it builds for, such as `x86_64-linux`. */
@@ -36,6 +38,11 @@ export interface BuildMachine {
   /** Name of the source that listed it. */
   readonly source: string
   readonly location?: Location | undefined
+  /**
+   * For a machine that was found rather than written down: when it was last heard, in milliseconds since the epoch. Such a machine gives way to every one that is
+   * written down and has its name and port, its host key or its address.
+   */
+  readonly heardAt?: number | undefined
   /** What the configuration file adds by machine name. */
   readonly settings?: MachineSettings | undefined
 }
