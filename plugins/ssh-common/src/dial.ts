@@ -9,9 +9,10 @@ export function dial(failures: Failures, connectMs: number, signal: AbortSignal)
   const { machine } = failures
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(abortReason(signal))
-    let addresses = isIP(machine.name) === 0 ? [] : [machine.name]
+    const host = machine.address ?? machine.name
+    let addresses = isIP(host) === 0 ? [] : [host]
     const socket = connect({
-      host: machine.name,
+      host,
       port: machine.port,
       noDelay: true,
       autoSelectFamily: true,

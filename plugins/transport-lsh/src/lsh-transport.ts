@@ -32,7 +32,7 @@ async function connect(host: PluginHost, machine: BuildMachine, context: Connect
     const [socket, privateKey, program] = await Promise.all([socketDue, loadPrivateKey(failures, context.homeDirectory), findLsh(failures, context.homeDirectory)])
     const listener = new HelloListener(socket)
     try {
-      return await open({ host, failures, pins, privateKey, program, listener, address: socket.remoteAddress ?? machine.name }, context)
+      return await open({ host, failures, pins, privateKey, program, listener, address: socket.remoteAddress ?? machine.address ?? machine.name }, context)
     } finally {
       listener.stop()
     }

@@ -37,7 +37,7 @@ export function planFor(machine: BuildMachine, pins: readonly HostKey[], { timeo
   const sshConfig = setting === false ? undefined : setting
   const parts = { machine, pins, compression: wantsCompression(machine, log), alive: keepAlive(timeouts.keepAliveMs, timeouts.keepAliveMisses), sshConfig }
   const identity = JSON.stringify([
-    machine.name, machine.port, machine.user, machine.privateKey ?? homeDirectory,
+    machine.name, machine.address, machine.port, machine.user, machine.privateKey ?? homeDirectory,
     machine.settings?.proxyJump, machine.settings?.legacyAlgorithms === true, sshConfig,
     pins.map(({ base64 }) => base64), parts.compression, parts.alive,
   ])
@@ -102,6 +102,7 @@ export function masterArguments(plan: MasterPlan, paths: MasterPaths, privateKey
     ...setting('ControlPersist', persistSeconds),
     ...unattended(privateKeys),
     ...setting('HostKeyAlias', hostKeyAlias),
+    ...(machine.address === undefined ? [] : setting('HostName', machine.address.replaceAll('%', '%%'))),
     ...setting('UserKnownHostsFile', literal(paths.knownHosts)),
     ...setting('GlobalKnownHostsFile', '/dev/null'),
     ...setting('VerifyHostKeyDNS', false),
