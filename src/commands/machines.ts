@@ -1,5 +1,6 @@
 import { tokens } from '../container/tokens.js'
 import { BaseCommand } from './support/base-command.js'
+import { foundNotes } from './support/found-report.js'
 import { file } from './support/machine-arguments.js'
 import { machinesJson, machinesLines } from './support/machines-report.js'
 
@@ -14,6 +15,7 @@ export default class Machines extends BaseCommand {
     const [useCase, healthOf] = await Promise.all([root.resolve(tokens.listMachines), root.resolve(tokens.healthOf)])
     const report = await useCase.run({ file: args.file }, this.interrupted())
     this.warnOfListing(report)
+    for (const note of foundNotes(report.found ?? [])) this.note(note)
     return this.present(machinesLines(report, healthOf, this.style()), machinesJson(report, healthOf), report.failures.length === 0)
   }
 }

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { BuildMachine, PluginHost } from '../plugin-api/index.js'
 import { errorFactory } from '../errors/error-factory.js'
 import type { HookRunner } from '../plugin-host/gather-contributions.js'
@@ -51,8 +52,8 @@ function provideContributions(provide: Provide): void {
     return Promise.all(configuration.sources.map((name) => contributions.make('machineSource', name, host(name))))
   })
   provide(tokens.sourceContext, async (root) => {
-    const { configurationDirectory, homeDirectory, variables } = await root.resolve(tokens.environment)
-    return { configurationDirectory, homeDirectory, environment: variables }
+    const { configurationDirectory, homeDirectory, stateDirectory, variables } = await root.resolve(tokens.environment)
+    return { configurationDirectory, homeDirectory, stateDirectory: join(stateDirectory, 'offload'), environment: variables }
   })
 }
 

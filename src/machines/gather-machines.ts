@@ -1,10 +1,16 @@
-import type { BuildMachine, MachineSource, SourceContext, Warning } from '../plugin-api/index.js'
+import type { BuildMachine, FoundMachine, MachineSource, SourceContext, Warning } from '../plugin-api/index.js'
+import { heardAndWrittenDown } from './heard-and-written-down.js'
 import { isSafeMachineName, machineId } from './machine-id.js'
 import { withSettings, type SettingsByName } from './machine-settings.js'
 
 export interface SourceFailure {
   readonly source: string
   readonly error: unknown
+}
+
+/** A machine that is not used, and who found it. */
+export interface FoundBySource extends FoundMachine {
+  readonly source: string
 }
 
 export interface GatheredMachines {
@@ -14,12 +20,14 @@ export interface GatheredMachines {
   readonly failures: readonly SourceFailure[]
   /** What evaluated or answered, by source. */
   readonly engines: Readonly<Record<string, string>>
+  /** What the sources found and nobody uses. */
+  readonly found: readonly FoundBySource[]
 }
 
 /**
  * Asks every source at once and puts their answers together in the order of the sources. A machine that an earlier source lists already is
  * dropped with a warning. Within one source a name and port may recur: that is how one machine gets different speeds for two systems,
- * and such entries share their slots.
+ * and such entries share their slots. A machine that was found rather than written down never takes the place of one that was, whatever the order.
  */
 export async function gatherMachines(
   sources: readonly MachineSource[],
@@ -32,7 +40,9 @@ export async function gatherMachines(
   const warnings: Warning[] = []
   const failures: SourceFailure[] = []
   const engines: Record<string, string> = {}
+  const found: FoundBySource[] = []
   const listedBy = new Map<string, MachineSource>()
+  const writtenDown = heardAndWrittenDown(answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value.machines : [])))
   for (const [index, source] of sources.entries()) {
     const answer = answers[index]
     if (answer === undefined) continue
@@ -42,7 +52,14 @@ export async function gatherMachines(
     }
     warnings.push(...answer.value.warnings)
     if (answer.value.engine !== undefined) engines[source.name] = answer.value.engine
+    for (const each of answer.value.found ?? []) found.push({ ...each, source: source.name })
     for (const machine of answer.value.machines) {
+      const same = writtenDown(machine)
+      if (same !== undefined && machine.heardAt !== undefined) {
+        const { name, port, address, hostKey, heardAt } = machine
+        found.push({ name, port, address, hostKey, heardAt, standing: 'listed-already', reason: `it is ${machineId(same)}, which ${same.source} lists`, source: source.name })
+        continue
+      }
       const id = machineId(machine)
       const first = listedBy.get(id)
       if (!isSafeMachineName(machine.name)) {
@@ -57,5 +74,11 @@ export async function gatherMachines(
       }
     }
   }
-  return { machines, warnings, failures, engines }
+  return { machines, warnings, failures, engines, found: oncePerMachine(found) }
+}
+
+/** One with two entries is found twice. */
+function oncePerMachine(found: readonly FoundBySource[]): FoundBySource[] {
+  const key = (each: FoundBySource): string => [machineId(each), each.standing, each.hostKey ?? '', each.reason].join(' ')
+  return [...new Map(found.map((each) => [key(each), each])).values()]
 }

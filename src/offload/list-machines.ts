@@ -20,13 +20,14 @@ export interface ListMachinesNeeds {
 export function listMachines({ sources, context, settings }: ListMachinesNeeds): ListMachines {
   return {
     async run({ file, names }, signal) {
-      const gathered = await gatherMachines(sources, { ...context, file, signal }, settings)
+      const gathered = await gatherMachines(sources, { ...context, file, live: true, signal }, settings)
       const [first] = gathered.failures
       if (first !== undefined && gathered.failures.length === sources.length) throw first.error
       return {
         machines: filterByName(gathered.machines, names),
         warnings: gathered.warnings,
         engines: gathered.engines,
+        found: gathered.found,
         failures: gathered.failures.map(({ source, error }) => ({ source, problem: problemOf(error) })),
       }
     },

@@ -1,5 +1,6 @@
 import type { BuildMachine, Warning } from '../plugin-api/index.js'
 import type { HealthFacts } from '../scheduling/health.js'
+import type { FoundBySource } from '../machines/gather-machines.js'
 import type { CompressionChoice } from '../state/link-memory.js'
 import type { Rung } from '../state/rung-memory.js'
 
@@ -24,6 +25,8 @@ export interface Listing {
   readonly warnings: readonly Warning[]
   /** Sources that could list nothing, while others could. */
   readonly failures: readonly { readonly source: string; readonly problem: Problem }[]
+  /** Machines that offer themselves and are not used. */
+  readonly found?: readonly FoundBySource[] | undefined
 }
 
 export interface MachinesReport extends Listing {

@@ -34,8 +34,8 @@ export interface StatusPorts {
 export function statusOfMachines(list: ListMachines, ports: StatusPorts): StatusOfMachines {
   return {
     async run(selection, signal) {
-      const { machines, warnings, failures } = await list.run(selection, signal)
-      return { warnings, failures, machines: await Promise.all(withoutRepetitions(machines).map((machine) => statusOf(machine, ports, signal))) }
+      const { machines, warnings, failures, found } = await list.run(selection, signal)
+      return { warnings, failures, found, machines: await Promise.all(withoutRepetitions(machines).map((machine) => statusOf(machine, ports, signal))) }
     },
   }
 }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { execa, type Options, type Result, type ResultPromise } from 'execa'
+import { Avahi, type AvahiOptions } from './avahi.js'
 import { type DaemonMode, type DaemonOptions, GuixDaemon } from './daemon.js'
 import { enterCommand, type EnterOptions, isDoorway, programOf, type User } from './enter.js'
 import type { Holder } from './holder.js'
@@ -60,6 +61,7 @@ export class Machine implements AsyncDisposable {
   signingKey = ''
   #sshd: Sshd | undefined
   #lshd: Lshd | undefined
+  #avahi: Avahi | undefined
   #files = 0
   readonly #running = new Set<Promise<unknown>>()
 
@@ -178,6 +180,19 @@ export class Machine implements AsyncDisposable {
     this.#lshd = new Lshd(this, options)
     await this.#lshd.start()
     return this.#lshd
+  }
+
+  get avahi() {
+    if (this.#avahi === undefined) throw new Error(`No avahi-daemon was started on ${this.name}: call startAvahi first`)
+    return this.#avahi
+  }
+
+  /** Starts avahi-daemon, which announces what is in /etc/avahi/services. */
+  async startAvahi(options: AvahiOptions = {}) {
+    await this.#avahi?.stop()
+    this.#avahi = new Avahi(this, options)
+    await this.#avahi.start()
+    return this.#avahi
   }
 
   /** On the host, of those that run. */

@@ -7,7 +7,6 @@ useless.addSubnet('0.0.0.0', 8)
 useless.addSubnet('127.0.0.0', 8)
 useless.addSubnet('224.0.0.0', 3)
 useless.addSubnet('::', 127, 'ipv6')
-useless.addSubnet('::ffff:0:0', 96, 'ipv6')
 useless.addSubnet('ff00::', 8, 'ipv6')
 
 const bare = (address: string): string => address.replace(/%.*$/, '')
@@ -17,7 +16,8 @@ const isLinkLocal = (address: string): boolean => /^fe[89ab]/i.test(address)
 export function isUsable(address: string): boolean {
   const plain = bare(address)
   const family = isIP(plain)
-  return family !== 0 && !useless.check(plain, family === 6 ? 'ipv6' : 'ipv4')
+  // BlockList takes IPv4 addresses for the IPv6 ones that they are mapped to: no subnet can tell the two apart.
+  return family !== 0 && !/^::ffff:/i.test(plain) && !useless.check(plain, family === 6 ? 'ipv6' : 'ipv4')
 }
 
 /** A link-local address means nothing without the interface it was heard on: that of the sender. */

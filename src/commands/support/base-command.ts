@@ -50,6 +50,11 @@ export abstract class BaseCommand extends Command {
     process.stderr.write(`guix-offload: warning: ${message}\n`)
   }
 
+  /** Worth knowing, and nothing wrong. */
+  protected note(message: string): void {
+    process.stderr.write(`guix-offload: note: ${message}\n`)
+  }
+
   /** @param names the expression by which machines were selected, if any */
   protected warnOfListing(report: Listing & { readonly machines: readonly unknown[] }, names?: string): void {
     for (const message of listingWarnings(report)) this.warning(message)

@@ -28,6 +28,22 @@ export function becomeDaemonUser(storeDirectory: string): number | undefined {
   return owner.uid
 }
 
+/**
+ * For a command of root's that writes what only root may write, and before that looks with the eyes of guix-daemon's user: what it leaves in the state folder must belong
+ * to that user, or the hook could not use it any more.
+ * @returns what makes it root again
+ */
+export function actAsDaemonUser(storeDirectory: string): () => void {
+  const owner = process.geteuid?.() === 0 ? ownerOf(storeDirectory) : undefined
+  if (owner === undefined || owner.uid === 0) return () => undefined
+  process.setegid?.(owner.gid)
+  process.seteuid?.(owner.uid)
+  return () => {
+    process.seteuid?.(0)
+    process.setegid?.(0)
+  }
+}
+
 function ownerOf(directory: string): { readonly uid: number; readonly gid: number } | undefined {
   try {
     return statSync(directory)

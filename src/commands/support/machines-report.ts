@@ -3,6 +3,7 @@ import type { MachinesReport } from '../../offload/reports.js'
 import { dateAndTime } from '../../scheduling/clock-time.js'
 import type { HealthFacts } from '../../scheduling/health.js'
 import { healthJson } from './health-report.js'
+import { foundJson, secondsSince } from './found-report.js'
 import type { Style } from './style.js'
 import { tableLines } from './table.js'
 
@@ -14,7 +15,8 @@ const defaultCompressionLevel = 3
 
 const headings = ['MACHINE', 'USER', 'SYSTEMS', 'BUILDS', 'SPEED', 'FEATURES', 'SOURCE', 'PLACE']
 
-export function machinesLines({ machines }: MachinesReport, healthOf: HealthOf, style: Style): string[] {
+/** @param now milliseconds since the epoch */
+export function machinesLines({ machines }: MachinesReport, healthOf: HealthOf, style: Style, now = Date.now()): string[] {
   const rows = machines.map((machine) => [
     `${machine.name}:${machine.port}${remark(machine, healthOf(machine))}`,
     machine.user,
@@ -23,15 +25,16 @@ export function machinesLines({ machines }: MachinesReport, healthOf: HealthOf, 
     String(machine.speed),
     machine.features.join(',') || '-',
     machine.source,
-    placeOf(machine.location) ?? '-',
+    placeOf(machine.location) ?? (machine.heardAt === undefined ? '-' : `heard ${secondsSince(machine.heardAt, now)} s ago`),
   ])
   return tableLines(headings, rows, style)
 }
 
 /** Every key is there for every machine; null: not said, and decided when connecting. */
-export function machinesJson({ machines, warnings, failures, engines }: MachinesReport, healthOf: HealthOf): unknown {
+export function machinesJson({ machines, warnings, failures, engines, found = [] }: MachinesReport, healthOf: HealthOf, now = Date.now()): unknown {
   return {
-    machines: machines.map((machine) => ({ ...identity(machine), ...fields(machine, engines), ...employment(healthOf(machine)) })),
+    machines: machines.map((machine) => ({ ...identity(machine), ...fields(machine, engines, now), ...employment(healthOf(machine)) })),
+    found: found.map((each) => foundJson(each, now)),
     warnings: warnings.map(({ code, message, location, dropped }) => ({ code, message, location: location ?? null, dropped: dropped ?? false })),
     failures: failures.map(({ source, problem }) => ({ source, code: problem.code, message: problem.message })),
   }
@@ -57,7 +60,7 @@ export function placeOf(location: Location | undefined): string | undefined {
   return location === undefined ? undefined : `${location.file}:${location.line}:${location.column}`
 }
 
-function fields(machine: BuildMachine, engines: MachinesReport['engines']) {
+function fields(machine: BuildMachine, engines: MachinesReport['engines'], now: number) {
   return {
     systems: machine.systems,
     user: machine.user,
@@ -73,6 +76,8 @@ function fields(machine: BuildMachine, engines: MachinesReport['engines']) {
     source: machine.source,
     engine: engines[machine.source] ?? null,
     location: machine.location ?? null,
+    address: machine.address ?? null,
+    heardSecondsAgo: secondsSince(machine.heardAt, now) ?? null,
     settings: machine.settings ?? {},
   }
 }

@@ -1,19 +1,25 @@
 import type { MachineCondition, MachineStatus, StatusReport } from '../../offload/reports.js'
 import { dateAndTime } from '../../scheduling/clock-time.js'
 import { healthJson } from './health-report.js'
+import { foundJson, foundLines, secondsSince } from './found-report.js'
 import { identity } from './machines-report.js'
 import type { Style } from './style.js'
 import { withoutName } from './test-report.js'
 
 /** The first lines of each machine are those of `guix offload status`, word for word; scripts read them. */
-export function statusLines({ machines }: StatusReport, style: Style): string[] {
-  return machines.flatMap((status) => [
+export function statusLines({ machines, found = [] }: StatusReport, style: Style, now = Date.now()): string[] {
+  return [...machines.flatMap((status) => [
     style.strong(status.machine.name),
     ...(status.condition === undefined ? [] : conditionLines(status.condition)),
     ...(status.problem === undefined ? [] : [`  ${style.bad('problem')}: ${withoutName(status.problem.message, status)}`]),
     ...healthLines(status, style),
     `  build slots: ${status.freeSlots} of ${status.freeSlots + status.takenSlots} free`,
-  ])
+    ...heardLines(status, now),
+  ]), ...foundLines(found.filter(({ standing }) => standing === 'not-trusted'), style, now)]
+}
+
+function heardLines({ machine: { address, heardAt, source } }: MachineStatus, now: number): string[] {
+  return heardAt === undefined ? [] : [`  found by ${source}: heard ${secondsSince(heardAt, now)} s ago${address === undefined ? '' : `, at ${address}`}`]
 }
 
 /** For stderr: a clock that is behind makes outputs look newer than they are. */
@@ -24,16 +30,19 @@ export function clockWarnings({ machines }: StatusReport): string[] {
       : [`machine '${machine.name}' is ${-condition.timeDifferenceSeconds} seconds behind`])
 }
 
-/** Times in seconds, sizes in bytes. */
-export function statusJson({ machines }: StatusReport): unknown[] {
-  return machines.map((status) => ({
+/** Times in seconds, sizes in bytes. Machines that were found and are not used come last, with all that is known of machines in use null. */
+export function statusJson({ machines, found = [] }: StatusReport, now = Date.now()): unknown[] {
+  return [...machines.map((status) => ({
     ...identity(status.machine),
     ...conditionJson(status),
     freeSlots: status.freeSlots,
     takenSlots: status.takenSlots,
     ...healthJson(status.health),
     error: status.problem === undefined ? null : { code: status.problem.code, message: status.problem.message, cure: status.problem.cure ?? null },
-  }))
+    standing: 'used',
+    address: status.machine.address ?? null,
+    heardSecondsAgo: secondsSince(status.machine.heardAt, now) ?? null,
+  })), ...found.map((each) => ({ ...conditionJson({}), freeSlots: null, takenSlots: null, disabled: null, setAside: null, lastProbe: null, error: null, ...foundJson(each, now) }))]
 }
 
 function healthLines({ machine, condition, health: { outlook, setAside, lastProbe } }: MachineStatus, style: Style): string[] {
@@ -47,7 +56,7 @@ function healthLines({ machine, condition, health: { outlook, setAside, lastProb
   return lines
 }
 
-function conditionJson({ condition }: MachineStatus) {
+function conditionJson({ condition }: Pick<MachineStatus, 'condition'>) {
   return {
     kernel: condition?.kernel ?? null,
     architecture: condition?.architecture ?? null,
