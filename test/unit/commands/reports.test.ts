@@ -49,7 +49,7 @@ describe('the list of machines', () => {
     expect(machines).toEqual([{
       name: 'b1.example.org', port: 22, systems: ['x86_64-linux', 'i686-linux'], user: 'offload', privateKey: null, hostKey: 'ssh-ed25519 AAAA',
       compression: null, compressionLevel: 3, daemonSocket: '/var/guix/daemon-socket/socket', overloadThreshold: 0.8, parallelBuilds: 2, speed: 1.5, features: [],
-      source: 'machines-scm', engine: 'built-in', location: { file: '/etc/guix/machines.scm', line: 3, column: 4 }, settings: {}, disabled: null, setAside: null,
+      source: 'machines-scm', engine: 'built-in', location: { file: '/etc/guix/machines.scm', line: 3, column: 4 }, address: null, heardSecondsAgo: null, settings: {}, disabled: null, setAside: null,
     }])
   })
 
@@ -181,12 +181,12 @@ describe('a status report', () => {
       {
         name: 'b1.example.org', port: 22, kernel: 'Linux 6.1.0', architecture: 'x86_64', hostName: 'b1', normalizedLoad: 0.125, freeBytes: 5368709120,
         timeDifferenceSeconds: -3, roundTripSeconds: 0.00125, transport: { cipher: 'aes128-gcm@openssh.com' }, compressionReason: 'measured', rung: 'bridge', freeSlots: 1, takenSlots: 1, disabled: null, setAside: null,
-        lastProbe: null, error: null,
+        lastProbe: null, error: null, standing: 'used', address: null, heardSecondsAgo: null,
       },
       {
         name: 'b1.example.org', port: 22, kernel: null, architecture: null, hostName: null, normalizedLoad: null, freeBytes: null, timeDifferenceSeconds: null,
         roundTripSeconds: null, transport: null, compressionReason: null, rung: null, freeSlots: 2, takenSlots: 0, disabled: null, setAside: null, lastProbe: null,
-        error: { code: 'connection-refused', message: 'b1.example.org:22: connecting: refused', cure: null },
+        error: { code: 'connection-refused', message: 'b1.example.org:22: connecting: refused', cure: null }, standing: 'used', address: null, heardSecondsAgo: null,
       },
     ])
   })

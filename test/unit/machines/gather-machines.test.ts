@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { gatherMachines } from '../../../src/machines/gather-machines.js'
-import type { MachineList, MachineSettings, MachineSource, SourceContext } from '../../../src/plugin-api/index.js'
+import type { BuildMachine, FoundMachine, MachineList, MachineSettings, MachineSource, SourceContext } from '../../../src/plugin-api/index.js'
 import { machine } from './machine-fixture.js'
 
 const context: SourceContext = { signal: new AbortController().signal, configurationDirectory: '/etc/guix', homeDirectory: '/root', environment: {} }
@@ -79,5 +79,34 @@ describe('gatherMachines', () => {
     const gathering = gatherMachines([source('one', { machines: [machine('a')] })], { ...context, signal: controller.signal })
     controller.abort(new Error('enough'))
     await expect(gathering).rejects.toThrow('enough')
+  })
+
+  describe('a machine that was found', () => {
+    const [key, other] = ['ssh-ed25519 AAAAone', 'ssh-ed25519 AAAAtwo']
+    const found = (name: string, more: Partial<BuildMachine> = {}): BuildMachine => machine(name, { hostKey: key, heardAt: 5, source: 'net', ...more })
+    const writtenDown = (name: string, more: Partial<BuildMachine> = {}): BuildMachine => machine(name, { hostKey: other, source: 'file', ...more })
+
+    it.each([
+      ['name and port', writtenDown('b'), found('b')],
+      ['host key, whatever its comment', writtenDown('b', { hostKey: `${key}  root@b` }), found('b.local')],
+      ['further host key', writtenDown('b', { settings: { hostKeys: [key] } }), found('b.local')],
+      ['address', writtenDown('10.0.0.2'), found('b.local', { address: '10.0.0.2' })],
+    ])('gives way to one that is written down with its %s, whatever the order of the sources', async (_, file, net) => {
+      for (const order of [['file', 'net'], ['net', 'file']]) {
+        const sources = order.map((name) => source(name, { machines: [name === 'net' ? net : file] }))
+        const gathered = await gatherMachines(sources, context)
+        expect(gathered.machines).toEqual([file])
+        // A hook warns of nothing: that is as it should be.
+        expect(gathered.warnings).toEqual([])
+        expect(gathered.found).toMatchObject([{ name: net.name, standing: 'listed-already', reason: `it is ${file.name}:22, which file lists`, source: 'net' }])
+      }
+    })
+
+    it('is used beside the others, and what is not trusted is passed on with who found it', async () => {
+      const stranger: FoundMachine = { name: 'c.local', port: 22, standing: 'not-trusted', reason: 'nothing vouches for its host key', heardAt: 6 }
+      const gathered = await gatherMachines([source('file', { machines: [writtenDown('a')] }), source('net', { machines: [found('b.local'), found('b.local', { systems: [] })], found: [stranger] })], context)
+      expect(gathered.machines.map(({ name }) => name)).toEqual(['a', 'b.local', 'b.local'])
+      expect(gathered.found).toEqual([{ ...stranger, source: 'net' }])
+    })
   })
 })
