@@ -120,12 +120,13 @@ export class Collector {
    * @returns whether anything new about a machine was in it
    */
   hear(packet: HeardPacket, sender: string): boolean {
-    this.#packets += 1
     if (this.full) return false
     const records = [...(packet.answers ?? []).slice(0, limits.recordsInPacket), ...(packet.additionals ?? []).slice(0, limits.recordsInPacket)].slice(0, limits.recordsInPacket)
     if (!records.some(({ name }) => typeof name === 'string' && name.toLowerCase().endsWith(serviceName)) && !this.#voices.has(sender)) return false
     const voice = this.#voiceOf(sender)
     if (voice === undefined || (voice.packets += 1) > limits.packetsOfSender) return false
+    // Those above a sender's share do not count: one that shouts must not end the question for all.
+    this.#packets += 1
     return records.map((record) => voice.hear(record)).some((news) => news)
   }
 

@@ -85,6 +85,8 @@ describe('what is heard', () => {
   it('from thousands of senders is bounded as well', () => {
     const collector = new Collector()
     for (let index = 0; index < 5000; index += 1) collector.hear({ answers: recordsOf(`m${index}`) }, `10.1.${index >> 8}.${index & 255}`)
+    expect(collector.full).toBe(false)
+    for (let index = 0; index < 5000; index += 1) collector.hear({ answers: recordsOf(`m${index}`) }, `10.1.0.${index & 255}`)
     expect(collector.full).toBe(true)
     expect(collector.adverts(1).length).toBeLessThanOrEqual(limits.machines)
   })
