@@ -16,7 +16,8 @@ const program = [nodeInMachine, `${checkoutInMachine}/bin/run.js`] as const
 const pins = '/etc/guix/offload-known-hosts'
 const cache = '/var/guix/offload/dns-sd.json'
 
-const advertise = (machine: Machine, ...flags: string[]) => machine.run([...program, 'advertise', ...flags])
+// The bed's machines share this computer's load.
+const advertise = (machine: Machine, ...flags: string[]) => machine.run([...program, 'advertise', ...(flags.includes('--install') ? ['--threshold', 'none'] : []), ...flags])
 const announceBy = async (machine: Machine, options: AvahiOptions = {}, ...flags: string[]) => {
   await advertise(machine, '--install', ...flags)
   await machine.startAvahi(options)
@@ -62,7 +63,7 @@ describe.each(['root', 'unprivileged'] as const)('with guix-daemon as %s', (mode
     expect([right.exitCode, right.stderr]).toEqual([0, ''])
     expect(await farm.master.sh(`tail -n 1 ${pins}; stat -c %a ${pins}`)).toBe(`alpha.local ${alpha.hostKey}\n644`)
     // What root has looked at must not be in the way of the daemon's user.
-    expect(await farm.master.sh('find /var/guix/offload ! -user "$(stat -c %U /gnu/store)"')).toBe(mode === 'root' ? expect.any(String) : '')
+    expect(await farm.master.sh('find /var/guix/offload ! -user "$(stat -c %U /gnu/store)"')).toBe('')
   })
 
   it('guix-daemon then offloads to it: the first hook asks and waits a moment, the next know, and ask anew while they work', async () => {
@@ -133,12 +134,11 @@ describe('on a network', () => {
   it('of two that want one name, each is judged by the name it gets', async () => {
     await announceBy(alpha, { hostName: 'alpha' })
     await announceBy(beta, { hostName: 'alpha' })
-    // The one that came later, or the other, has had to take another name, under which nobody vouches for it.
-    await waitFor('a conflict', async () => [await alpha.avahi.hostName(), await beta.avahi.hostName()].includes('alpha-2.local'), 30_000).catch(() => undefined)
+    // The one that came later has had to take another name, under which nobody vouches for it.
+    expect([await alpha.avahi.hostName(), await beta.avahi.hostName()]).toEqual(['alpha.local', 'alpha-2.local'])
     const { machines, found } = await listed(farm)
-    expect(machines.length).toBeLessThanOrEqual(1)
-    for (const machine of machines) expect([machine.name, machine.hostKey]).toEqual(['alpha.local', alpha.hostKey])
-    expect(machines.length + found.filter(({ standing }) => standing === 'not-trusted').length).toBe(2)
+    expect(machines).toMatchObject([{ name: 'alpha.local', hostKey: alpha.hostKey }])
+    expect(found).toMatchObject([{ name: 'alpha-2.local', standing: 'not-trusted' }])
     await beta.avahi.stop()
     await announceBy(alpha)
   })
@@ -154,6 +154,7 @@ describe('on a network', () => {
   })
 
   it('a liar adds no machine, draws nothing, and holds nobody up', async () => {
+    expect((await listed(farm)).machines).toMatchObject([{ name: 'alpha.local', address: alpha.address }])
     const liar = gamma.spawn([nodeInMachine, `${checkoutInMachine}/test/support/hostile-mdns.js`, gamma.address, 'alpha', alpha.hostKey], { reject: false, buffer: false })
     try {
       await new Promise<void>((resolve, reject) => {
@@ -163,10 +164,10 @@ describe('on a network', () => {
       const begin = performance.now()
       const { machines, found } = await listed(farm)
       expect(performance.now() - begin).toBeLessThan(30_000)
-      expect(machines).toMatchObject([{ name: 'alpha.local', hostKey: alpha.hostKey }])
+      // Its name, and its key with another address, are claimed as well: the first heard counts.
+      expect(machines).toMatchObject([{ name: 'alpha.local', hostKey: alpha.hostKey, address: alpha.address }])
       expect(found.length).toBeGreaterThan(3)
       expect(found.length).toBeLessThanOrEqual(40)
-      // That the pinned key is claimed at another address is seen by its own server only: it is the first heard that counts.
       for (const { name, standing } of found) expect([name, standing]).toEqual([expect.stringMatching(/^[a-z0-9_.-]+\.local$/), expect.stringMatching(/^(not-trusted|unusable|listed-already)$/)])
       const fingerprints = await farm.run(['status'])
       expect(fingerprints.stdout.replaceAll('\n', '')).not.toMatch(/\p{C}/u)
@@ -185,7 +186,7 @@ describe('on a network', () => {
     // Too much for the 512 bytes that are answered to a port of one's own.
     await announceBy(beta)
     expect((await listed(farm)).machines).toMatchObject([{ name: 'beta.local', hostKey: beta.hostKey }])
-    expect((await farm.run(['test', '/dev/null', 'beta'])).exitCode).toBe(0)
+    expect((await farm.run(['test'])).exitCode).toBe(0)
     await pin(farm, `@cert-authority *.example.org ${authority}`)
     expect((await listed(farm)).machines).toEqual([])
     await beta.avahi.stop()
