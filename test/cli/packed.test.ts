@@ -31,7 +31,7 @@ describe('the packed package', () => {
 
   it('carries the plugins, with a manifest each, and neither what was compiled on this machine nor what only a build needs', () => {
     const paths = packed()
-    for (const plugin of ['machines-scm', 'scheduler-guix', 'scheduler-least-loaded', 'scheduler-locality', 'transport-lsh', 'transport-openssh', 'transport-ssh2']) {
+    for (const plugin of ['machines-dns-sd', 'machines-scm', 'scheduler-guix', 'scheduler-least-loaded', 'scheduler-locality', 'transport-lsh', 'transport-openssh', 'transport-ssh2']) {
       expect(paths).toContain(`package/node_modules/@guix-offload/${plugin}/dist/contribute.js`)
       expect(paths).toContain(`package/node_modules/@guix-offload/${plugin}/oclif.manifest.json`)
     }

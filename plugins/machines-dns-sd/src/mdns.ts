@@ -122,7 +122,7 @@ export async function askNetwork(question: Question): Promise<Advert[]> {
           mdns.on('warning', () => undefined)
           mdns.on('error', () => undefined)
           mdns.on('response', (packet, { address, port: from }) => {
-            if (shared ? from === port : (packet as { id?: number }).id === id) heard(packet as HeardPacket, address)
+            if (shared ? from === port : (packet as { id?: number }).id === id) heard(packet, address)
           })
           voices.push({ mdns, id, group: place.group })
           mdns.query({ id, questions: [{ name: serviceName, type: 'PTR' }] }, { port, address: place.group })

@@ -10,8 +10,9 @@ import { Cache, type Heard } from './cache.js'
 import { parsePublicKey } from './host-key.js'
 import { parseKnownHosts } from './known-hosts.js'
 import { times } from './limits.js'
-import { readOptions, type Options } from './options.js'
+import type { Options } from './options.js'
 import type { Pins } from './pins.js'
+import { readOptions } from './read-options.js'
 import { NAME, sortOut } from './sort-out.js'
 
 /** Beside the other files of Guix's configuration folder. */

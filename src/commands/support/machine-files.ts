@@ -16,7 +16,7 @@ interface ListedMachine {
  * list that cannot be had is no reason to stop a set-up.
  */
 export async function machineFiles(node: string, program: string, configurationDirectory: string, signal: AbortSignal): Promise<MachineFiles> {
-  const usual = ['machines.scm', 'offload.yaml', 'offload.yml', 'offload.json', 'offload.js'].map((name) => join(configurationDirectory, name))
+  const usual = ['machines.scm', 'offload.yaml', 'offload.yml', 'offload.json', 'offload.js', 'offload-known-hosts'].map((name) => join(configurationDirectory, name))
   try {
     const machines = await listed(node, program, signal)
     return {

@@ -56,7 +56,7 @@ export async function announce(service: Service, interfaces: readonly string[] |
       mdns.on('error', () => undefined)
       const outlet = { mdns, group: place.group, addresses: place.addresses }
       mdns.on('response', ({ answers, additionals }) => {
-        if (responder.conflictsWith([...(answers ?? []), ...(additionals ?? [])] as Parameters<Responder['conflictsWith']>[0])) conflict = true
+        if (responder.conflictsWith([...(answers ?? []), ...(additionals ?? [])])) conflict = true
       })
       mdns.on('query', (packet, from) => {
         const legacy = from.port !== port
@@ -128,9 +128,9 @@ async function open({ type, interface: address, group }: Place): Promise<Socket>
 const pause = (ms: number, signal: AbortSignal): Promise<void> => sleep(ms, undefined, { signal }).catch(() => undefined)
 
 function cannot(cause: unknown): MachineError {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined
+  const code = cause instanceof Error ? ('code' in cause ? String(cause.code) : cause.message) : 'for an unknown reason'
   return new MachineError({
-    code: 'cannot-announce', step: 'announcing this machine', problem: cause === undefined ? 'there is no network interface to announce it on' : `port ${port} cannot be used (${code ?? String(cause)})`, cause,
+    code: 'cannot-announce', step: 'announcing this machine', problem: cause === undefined ? 'there is no network interface to announce it on' : `port ${port} cannot be used (${code})`, cause,
     cure: code === 'EADDRINUSE' ? 'Let avahi-daemon do it (--install), or have it share the port (disallow-other-stacks=no)' : undefined,
   })
 }
