@@ -62,8 +62,7 @@ export async function announce(service: Service, interfaces: readonly string[] |
         const legacy = from.port !== port
         const response = announced ? responder.answer(packet.questions ?? [], place.addresses, legacy) : undefined
         if (response === undefined) return
-        const { id } = packet as { readonly id?: number }
-        if (legacy) mdns.respond({ ...response, id, questions: packet.questions } as Parameters<MulticastDNS['respond']>[0], { port: from.port, address: from.address })
+        if (legacy) mdns.respond({ ...response, id: packet.id, questions: packet.questions }, { port: from.port, address: from.address })
         else mdns.respond(response, { port, address: place.group })
       })
       outlets.push(outlet)
