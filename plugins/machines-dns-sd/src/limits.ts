@@ -6,6 +6,8 @@ export const limits = {
   /** Packets looked at for one question, from everybody together and from one sender. */
   packets: 1000,
   packetsOfSender: 100,
+  /** RFC 6762, section 17: no packet is larger. */
+  packetBytes: 9000,
   /** Records looked at in one packet; a machine needs four or five. */
   recordsInPacket: 200,
   /** Senders listened to, and machines of one sender. A sender can only spoil what it says itself. */
@@ -34,6 +36,8 @@ export const times = {
   /** What was heard is good for a hook without asking anew, and good at all. */
   fresh: 20_000,
   usable: 300_000,
+  /** Where somebody shouts others down, what was heard that long ago stays. */
+  grace: 60_000,
   /** One process asks for all; one that has not finished by then has died. */
   refreshing: 5000,
 } as const

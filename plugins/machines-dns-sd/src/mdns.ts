@@ -6,7 +6,7 @@
  * No socket keeps the process alive: a hook that is done ends, whatever is still being asked in the background.
  */
 import { randomInt } from 'node:crypto'
-import { createSocket, type Socket } from 'node:dgram'
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { networkInterfaces } from 'node:os'
 import type { MulticastDNS } from 'multicast-dns'
 import { onLink } from './addresses.js'
@@ -56,19 +56,26 @@ function places(names: readonly string[] | undefined): Place[] {
   return chosen.slice(0, limits.interfaces)
 }
 
+export interface NetworkAnswer {
+  readonly adverts: readonly Advert[]
+  /** Somebody has sent so much that others may not have been heard. */
+  readonly noisy: boolean
+}
+
 /** Never rejected but by the signal: where nothing can be asked, nothing is there. */
-export async function askNetwork(question: Question): Promise<Advert[]> {
+export async function askNetwork(question: Question): Promise<NetworkAnswer> {
   const { signal } = question
   signal.throwIfAborted()
   const asked = places(question.interfaces)
-  if (asked.length === 0) return []
+  if (asked.length === 0) return { adverts: [], noisy: false }
   const { default: makeMdns } = await import('multicast-dns')
   const collector = new Collector()
+  const gate = new Gate()
   const isNear = onLink()
   const voices: Voice[] = []
   const sockets = new Set<Socket>()
 
-  return new Promise<Advert[]>((resolve, reject) => {
+  return new Promise<NetworkAnswer>((resolve, reject) => {
     const timers = new Set<NodeJS.Timeout>()
     // What keeps the process alive until there is an answer, where somebody waits for one.
     const after = (ms: number, what: () => void): NodeJS.Timeout => {
@@ -89,7 +96,7 @@ export async function askNetwork(question: Question): Promise<Advert[]> {
     const finish = (): void => {
       if (over) return
       close()
-      resolve(collector.adverts(Date.now()))
+      resolve({ adverts: collector.adverts(Date.now()), noisy: gate.shut })
     }
     const onAbort = (): void => {
       close()
@@ -119,6 +126,7 @@ export async function askNetwork(question: Question): Promise<Advert[]> {
           if (over) return closeQuietly(socket)
           const mdns = makeMdns({ socket, type: place.type, ip: place.group, interface: place.address, port, bind: false, multicast: false })
           const id = shared ? 0 : randomInt(1, 65_536)
+          guard(socket, gate)
           mdns.on('warning', () => undefined)
           mdns.on('error', () => undefined)
           mdns.on('response', (packet, { address, port: from }) => {
@@ -131,6 +139,31 @@ export async function askNetwork(question: Question): Promise<Advert[]> {
     }
     for (const ms of times.repetitions) if (ms < question.wait) after(ms, ask)
     after(question.wait, finish)
+  })
+}
+
+/** What is decoded at all: a packet costs next to nothing here, and a millisecond or more after. */
+class Gate {
+  readonly #packets = new Map<string, number>()
+  shut = false
+
+  admits(bytes: number, sender: string): boolean {
+    const packets = (this.#packets.get(sender) ?? 0) + 1
+    if (bytes > limits.packetBytes || packets > limits.packetsOfSender || (packets === 1 && this.#packets.size >= limits.senders)) {
+      this.shut = true
+      return false
+    }
+    this.#packets.set(sender, packets)
+    return true
+  }
+}
+
+/** Puts the gate before whatever listens on the socket, which is the library. */
+function guard(socket: Socket, gate: Gate): void {
+  const listeners = socket.listeners('message') as ((bytes: Buffer, from: RemoteInfo) => void)[]
+  socket.removeAllListeners('message')
+  socket.on('message', (bytes, from) => {
+    if (gate.admits(bytes.length, from.address)) for (const listener of listeners) listener(bytes, from)
   })
 }
 

@@ -5,11 +5,12 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { MachineList, MachineSource, PluginHost, SourceContext, Warning } from 'guix-offload/plugin-api'
-import { mergeAdverts, type Advert } from './advert.js'
+import { mergeAdverts } from './advert.js'
 import { Cache, type Heard } from './cache.js'
 import { parsePublicKey } from './host-key.js'
 import { parseKnownHosts } from './known-hosts.js'
 import { times } from './limits.js'
+import type { NetworkAnswer } from './mdns.js'
 import type { Options } from './options.js'
 import type { Pins } from './pins.js'
 import { readOptions } from './read-options.js'
@@ -84,11 +85,12 @@ async function ask(options: Options, { wait, quick, background }: { wait: number
   const askedAt = Date.now()
   const limit = quick ? Math.min(wait, times.firstWait) : wait
   const [near, far] = await Promise.all([askNear(options, { wait: limit, quick, background }, signal), askFar(options, limit, signal)])
-  return { adverts: mergeAdverts([...near, ...far.adverts], before?.adverts), askedAt, whole: !quick, problems: quick ? [] : far.problems }
+  const kept = near.noisy ? (before?.adverts ?? []).filter(({ via, heardAt }) => via === 'mdns' && askedAt - heardAt < times.grace) : []
+  return { adverts: mergeAdverts([...near.adverts, ...far.adverts, ...kept], before?.adverts), askedAt, whole: !quick, problems: quick ? [] : far.problems }
 }
 
-async function askNear({ mdns, interfaces }: Options, { wait, quick, background }: { wait: number; quick: boolean; background: boolean | undefined }, signal: AbortSignal): Promise<readonly Advert[]> {
-  if (!mdns) return []
+async function askNear({ mdns, interfaces }: Options, { wait, quick, background }: { wait: number; quick: boolean; background: boolean | undefined }, signal: AbortSignal): Promise<NetworkAnswer> {
+  if (!mdns) return { adverts: [], noisy: false }
   const { askNetwork } = await import('./mdns.js')
   return askNetwork({ interfaces, wait, signal, background, ...(quick ? { quiet: times.quiet } : {}) })
 }
