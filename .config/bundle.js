@@ -57,5 +57,5 @@ async function buildGroup(folder, entryPoints) {
   })
 }
 
-await bundle('.', [...commands, 'src/plugin-api/index.ts', 'src/plugin-host/complete-environment.ts', 'src/plugin-host/user-plugins.ts'], ['src/plugin-api/testing/index.ts'])
+await bundle('.', [...commands, 'src/plugin-api/index.ts', 'src/plugin-host/complete-environment.ts'], ['src/plugin-api/testing/index.ts'])
 for (const plugin of pluginFolders(root)) await bundle(plugin, ['src/contribute.ts'])

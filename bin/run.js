@@ -6,15 +6,13 @@ import { handle } from '@oclif/core/handle'
 import { run } from '@oclif/core/run'
 import { settings } from '@oclif/core/settings'
 import { fileURLToPath } from 'node:url'
-import { inspectUserPlugins, userPluginFolder } from '../dist/plugin-host/user-plugins.js'
 
 // Otherwise oclif may look for TypeScript sources, or a development set-up, beside the program.
 settings.enableAutoTranspile = false
 
-const plugins = await inspectUserPlugins(userPluginFolder(process.env))
-if (typeof plugins === 'object') process.stderr.write(`guix-offload: warning: installed plugins are not used: ${plugins.refusal}\n`)
 try {
-  await run(process.argv.slice(2), { root: fileURLToPath(new URL('..', import.meta.url)), devPlugins: false, userPlugins: plugins === 'trusted' })
+  // Installed plugins are no business of oclif's: see src/plugin-host/installed-plugins.ts.
+  await run(process.argv.slice(2), { root: fileURLToPath(new URL('..', import.meta.url)), devPlugins: false, userPlugins: false })
   // A plugin that was given up may have left something open.
   process.exit()
 } catch (error) {

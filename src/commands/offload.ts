@@ -1,7 +1,9 @@
 import { tokens } from '../container/tokens.js'
 import { parseHookArguments } from '../hook/arguments.js'
+import { OffloadError } from '../errors/offload-error.js'
 import { DaemonOutput } from '../hook/daemon-output.js'
-import { runHook } from '../hook/run-hook.js'
+import { guardStreams } from '../hook/guarded-streams.js'
+import { runHook, type HookOptions } from '../hook/run-hook.js'
 import { abortOnSignals } from '../hook/signals.js'
 import { BaseCommand } from './support/base-command.js'
 
@@ -16,10 +18,28 @@ export default class Offload extends BaseCommand {
     if (this.argv.length === 1 && this.argv[0] === '--version') return this.log(`guix-offload ${this.config.version}`)
     const hookArguments = parseHookArguments(this.argv)
     const output = new DaemonOutput()
+    guardStreams(output)
     const { signal } = abortOnSignals()
     // Begun before the first request is read; whether it went wrong is told in answer to that request.
     const decider = this.root().then(async (root) => (await root.resolve(tokens.decider))({ arguments: hookArguments, output }))
     decider.catch(() => undefined)
-    process.exitCode = await runHook({ input: process.stdin, output, signal, decide: async (request, stop) => (await decider)(request, stop) })
+    const decide: HookOptions['decide'] = async (request, stop) => (await decider)(request, stop)
+    process.exitCode = await runHook({ input: process.stdin, output, signal, decide: withoutPlugin(decide, output) })
+  }
+}
+
+/** Errors that end with the plugin that they are about: the build need not, if the daemon can do it by itself. */
+const pluginErrors = new Set(['plugin-failed', 'plugin-needed'])
+
+/** Where the configuration needs a plugin that fails, that is said and the build declined. */
+function withoutPlugin(decide: HookOptions['decide'], output: DaemonOutput): HookOptions['decide'] {
+  return async (request, stop) => {
+    try {
+      return await decide(request, stop)
+    } catch (error) {
+      if (!(error instanceof OffloadError) || !pluginErrors.has(error.code)) throw error
+      output.message(`guix offload: error: ${error.message}`)
+      return { reply: 'decline' }
+    }
   }
 }

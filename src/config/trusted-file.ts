@@ -26,7 +26,7 @@ const maxBytes = 4 * 1024 * 1024
  * @throws ConfigurationError `untrusted-file`; Error of node:fs if it does not exist
  */
 export async function checkTrusted(path: string, request: TrustRequest): Promise<string> {
-  const owners = new Set([0, ...(request.owners ?? [process.geteuid?.() ?? 0])])
+  const owners = trustedOwners(request)
   let rest = parts(isAbsolute(path) ? path : `${process.cwd()}/${path}`)
   let current = '/'
   check(current, await lstat(current), owners, request.step)
@@ -88,7 +88,15 @@ export async function readTrustedText(path: string, request: TrustRequest): Prom
   throw Object.assign(new Error(`no such file: ${path}`), { code: 'ENOENT' })
 }
 
-function check(path: string, stats: Stats, owners: ReadonlySet<number>, step: string): void {
+export function trustedOwners(request: TrustRequest): ReadonlySet<number> {
+  return new Set([0, ...(request.owners ?? [process.geteuid?.() ?? 0])])
+}
+
+/**
+ * What {@link checkTrusted} asks of each file and folder on the way.
+ * @throws ConfigurationError `untrusted-file`
+ */
+export function check(path: string, stats: Stats, owners: ReadonlySet<number>, step: string): void {
   const me = process.geteuid?.() ?? 0
   const refuse = (problem: string, expected: string, seen: string, cure: string): ConfigurationError =>
     new ConfigurationError({ code: 'untrusted-file', step, problem, expected, seen, subject: path, cure })

@@ -22,8 +22,8 @@ export function composeRoot(plugins: HookRunner, variables: Readonly<Record<stri
     return loadConfiguration(environment)
   })
   provide(tokens.contributions, async () => {
-    const { gatherContributions } = await import('../plugin-host/gather-contributions.js')
-    return gatherContributions(plugins, root.resolve(tokens.log))
+    const [{ gatherContributions }, { pluginHome }] = await Promise.all([import('../plugin-host/gather-contributions.js'), import('../plugin-host/plugin-index.js')])
+    return gatherContributions(plugins, root.resolve(tokens.log), { home: pluginHome(variables) })
   })
   provideContributions(provide)
   provideUseCases(provide)
@@ -38,6 +38,8 @@ function provideContributions(provide: Provide): void {
     const { configuration, contributions, host } = await chosenFrom(root)
     // A mistake in the default concerns every machine: told at once, not as each machine's failure.
     contributions.expect('transport', configuration.transport)
+    // So is a transport of a third party that cannot be started. Those that come with the program are loaded when a machine is there to reach.
+    if (contributions.installedPackage('transport', configuration.transport) !== undefined) await contributions.make('transport', configuration.transport, host(configuration.transport))
     return (machine: BuildMachine) => {
       const name = machine.settings?.transport ?? configuration.transport
       return contributions.make('transport', name, host(name))

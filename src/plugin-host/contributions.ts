@@ -1,6 +1,6 @@
 import { ConfigurationError, OffloadError } from '../errors/offload-error.js'
 import type { PluginHost } from '../plugin-api/index.js'
-import { kindNames, type Contribution, type Kind, type Kinds, type PluginFailure } from './contribution.js'
+import { kindNames, pluginFailed, type Contribution, type Kind, type Kinds, type PluginFailure } from './contribution.js'
 import { nearestName } from '../config/nearest-name.js'
 
 /** Everything the plugins brought, sorted by name. Factories run on first use and once. */
@@ -22,6 +22,22 @@ export class Contributions {
 
   names(kind: Kind): readonly string[] {
     return [...this.known.values()].filter((contribution) => contribution.kind === kind).map(({ name }) => name)
+  }
+
+  /** What each package brings, for people. */
+  of(packageName: string): readonly { readonly kind: string; readonly name: string }[] {
+    return [...this.known.values()].filter((contribution) => contribution.package === packageName).map(({ kind, name }) => ({ kind: kindNames[kind], name }))
+  }
+
+  /** Why that package is left out; undefined if it is not. */
+  failureOf(packageName: string): string | undefined {
+    return this.failures.find((failure) => failure.package === packageName)?.reason
+  }
+
+  /** The package that brings it, if somebody has installed that; undefined for what comes with the program. */
+  installedPackage(kind: Kind, name: string): string | undefined {
+    const contribution = this.known.get(keyOf(kind, name))
+    return contribution?.installed === true ? contribution.package : undefined
   }
 
   /** @throws ConfigurationError when there is none of that name */
@@ -51,7 +67,8 @@ export class Contributions {
       ...this.failures.map((failure) => `Plugin ${failure.package} failed (${failure.reason}) and may be the one that brings it`),
     ]
     return new ConfigurationError({
-      code: `unknown-${kindNames[kind].replace(' ', '-')}`,
+      // Nothing is misspelt, perhaps: the hook tells the two apart.
+      code: this.failures.length > 0 && nearest === undefined ? 'plugin-needed' : `unknown-${kindNames[kind].replace(' ', '-')}`,
       step: `choosing the ${kindNames[kind]}`,
       problem: `the configuration asks for '${name}', which no plugin brings`,
       cure: hints.filter((hint) => hint !== undefined).join(' '),
@@ -73,17 +90,13 @@ function byNameThenPackage(a: Contribution, b: Contribution): number {
 
 async function build(contribution: Contribution, host: PluginHost): Promise<Kinds[Kind]> {
   try {
-    return await contribution.factory(host)
+    const made = await contribution.factory(host)
+    if (contribution.installed !== true) return made
+    const { guarded } = await import('./guarded-contribution.js')
+    return guarded(contribution, made)
   } catch (error) {
     if (error instanceof OffloadError) throw error
-    throw new ConfigurationError({
-      code: 'plugin-failed',
-      step: `starting ${kindNames[contribution.kind]} '${contribution.name}'`,
-      problem: error instanceof Error ? error.message : String(error),
-      subject: contribution.package,
-      cure: 'Report it to the makers of that package, or choose another in the configuration file',
-      cause: error,
-    })
+    throw pluginFailed(contribution, 'starting', error)
   }
 }
 

@@ -1,20 +1,19 @@
 import { ConfigurationError } from '../errors/offload-error.js'
 import type { Factory, MachineSource, Registrar, SchedulingStrategy, Transport } from '../plugin-api/index.js'
+import { apiVersion } from './api-version.js'
 import { kindNames, type Contribution, type Kind, type Kinds } from './contribution.js'
-
-/** Version of the {@link Registrar} interface: a new member raises the middle number, a changed one the first. */
-export const registrarVersion = '1.0.0'
 
 /**
  * The registrar that one package's hook gets. One for each package, since oclif does not tell a hook's callee who calls.
  * After `close` it takes nothing more: a hook that was given up must not bring things later.
  */
 export class PackageRegistrar implements Registrar {
-  readonly apiVersion = registrarVersion
+  readonly apiVersion = apiVersion
   readonly contributions: Contribution[] = []
   private closed = false
 
-  constructor(private readonly packageName: string) {}
+  /** @param installed whether somebody has installed that package, besides those that the program brings */
+  constructor(private readonly packageName: string, private readonly installed = false) {}
 
   transport(name: string, factory: Factory<Transport>): void {
     this.add('transport', name, factory)
@@ -39,7 +38,7 @@ export class PackageRegistrar implements Registrar {
     if (this.contributions.some((other) => other.kind === kind && other.name === name)) {
       throw this.refusal('contribution-twice', `${kindNames[kind]} '${name}' is contributed twice`)
     }
-    const contribution: Contribution<K> = { kind, name, package: this.packageName, factory }
+    const contribution: Contribution<K> = { kind, name, package: this.packageName, installed: this.installed, factory }
     this.contributions.push(contribution)
   }
 

@@ -5,6 +5,7 @@ import type { Root } from '../../container/tokens.js'
 import { OffloadError } from '../../errors/offload-error.js'
 import { abortOnSignals } from '../../hook/signals.js'
 import type { Listing } from '../../offload/reports.js'
+import { claimStdout, printing } from '../../plugin-host/own-stdout.js'
 import { listingWarnings, noMachines } from './listing.js'
 import { styleFor, type Style } from './style.js'
 
@@ -34,7 +35,16 @@ export abstract class BaseCommand extends Command {
 
   protected async root(): Promise<Root> {
     const { composeRoot } = await import('../../container/composition-root.js')
+    claimStdout()
     return composeRoot(this.config, process.env)
+  }
+
+  override log(message?: string, ...args: unknown[]): void {
+    printing(() => super.log(message, ...args))
+  }
+
+  override logJson(json: unknown): void {
+    printing(() => super.logJson(json))
   }
 
   protected style(): Style {

@@ -55,7 +55,7 @@ describe('gathering contributions', () => {
     ['hangs while it is loaded', 'await new Promise((resolve) => setTimeout(resolve, 5000)); export default () => {}', /200 ms/],
   ])('leaves out a plugin whose hook %s, with one warning, and keeps the rest', async (_, body, reason) => {
     const config = await configWith({ bad: body, good: brings('a') })
-    const contributions = await gatherContributions(config, log, 200)
+    const contributions = await gatherContributions(config, log, { timeoutMs: 200 })
     expect(contributions.names('transport')).toEqual(['a'])
     expect(warnings).toHaveLength(1)
     expect(warnings[0]).toMatch(/^plugin bad is left out: /)
