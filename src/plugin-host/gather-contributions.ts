@@ -79,7 +79,8 @@ async function askInstalled(home: string, entry: InstalledEntry, log: Log, timeo
     const [{ checkInstalled, importHooks }, { forgiveStrayErrors }] = await Promise.all([import('./installed-plugins.js'), import('./stray-errors.js')])
     const plugin = await checkInstalled(home, entry).catch(async (error: unknown) => {
       // Replaced since the index was read? Then the one that has taken its place will do.
-      const successor = (await readIndex(home)).find(({ folder, name }) => name === entry.name && folder !== entry.folder)
+      const missing = error instanceof OffloadError && error.code === 'plugin-missing'
+      const successor = missing ? (await readIndex(home)).find(({ folder, name }) => name === entry.name && folder !== entry.folder) : undefined
       return successor === undefined ? Promise.reject(error as Error) : checkInstalled(home, successor)
     })
     forgiveStrayErrors(plugin.name, plugin.tree, log)

@@ -58,7 +58,7 @@ export class PluginInstaller {
       const identity = await identify(folder, path).catch((error: unknown) => {
         throw error instanceof ConfigurationError ? error : refusal(path, `there is no package in ${folder}`, error)
       })
-      return this.replace(before, { ...identity, kind: 'link', folder, from: path })
+      return this.replace(before, { ...identity, kind: 'link', folder, from: folder })
     })
   }
 

@@ -13,6 +13,9 @@ import type { InstalledEntry } from './plugin-index.js'
 
 export const contributeEvent = 'offload:contribute'
 
+/** For messages, which name the plugin before. */
+const step = 'checking its files'
+
 interface HookPlace {
   readonly target: string
   readonly identifier: string
@@ -39,7 +42,6 @@ export interface CheckedPlugin {
 
 /** @throws ConfigurationError that says what is wrong and how to mend it */
 export async function checkInstalled(home: string, entry: InstalledEntry): Promise<CheckedPlugin> {
-  const step = `checking plugin ${entry.name}`
   const parts = entry.folder.split(sep)
   // What npm has installed with a package lies beside it, in `packages/ID/node_modules`.
   const [folder, below] = entry.kind === 'link' ? [entry.folder, []] : [join(home, ...parts.slice(0, 2)), parts.slice(2)]
@@ -53,14 +55,14 @@ export async function checkInstalled(home: string, entry: InstalledEntry): Promi
     if (obstacle !== undefined) throw new ConfigurationError({ code: 'plugin-api-version', step, problem: obstacle })
     return { name: entry.name, tree, root, places: hookPlaces(manifest) }
   } catch (error) {
-    throw explained(error, entry.name, folder, step)
+    throw explained(error, entry.name, folder)
   }
 }
 
 /** @throws whatever the plugin throws while it is loaded */
-export async function importHooks({ name, places, root }: CheckedPlugin): Promise<readonly ContributeHook[]> {
+export async function importHooks({ places, root }: CheckedPlugin): Promise<readonly ContributeHook[]> {
   const hooks: ContributeHook[] = []
-  for (const place of places) hooks.push(await importHook(root, place, `loading plugin ${name}`))
+  for (const place of places) hooks.push(await importHook(root, place))
   return hooks
 }
 
@@ -74,7 +76,7 @@ export function hookPlaces(manifest: PluginManifest): readonly HookPlace[] {
   })
 }
 
-async function importHook(root: string, { target, identifier }: HookPlace, step: string): Promise<ContributeHook> {
+async function importHook(root: string, { target, identifier }: HookPlace): Promise<ContributeHook> {
   const file = join(root, target)
   if (!file.startsWith(root + sep)) throw new ConfigurationError({ code: 'plugin-malformed', step, problem: `its hook ${target} is outside of its folder` })
   const module = await import(pathToFileURL(file).href) as Readonly<Record<string, unknown>>
@@ -83,7 +85,7 @@ async function importHook(root: string, { target, identifier }: HookPlace, step:
   throw new ConfigurationError({ code: 'plugin-malformed', step, problem: `${target} exports no function as ${identifier}` })
 }
 
-function explained(error: unknown, name: string, folder: string, step: string): unknown {
+function explained(error: unknown, name: string, folder: string): unknown {
   const { code, path = folder } = error as NodeJS.ErrnoException
   if (code === 'ENOENT') {
     return new ConfigurationError({ code: 'plugin-missing', step, problem: `${path} is gone`, cure: `guix-offload plugins uninstall ${name}`, cause: error })
