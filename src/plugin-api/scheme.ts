@@ -12,6 +12,7 @@ export interface SchemeToolkit {
   evaluate(program: SchemeProgram, world: SchemeWorld, limits?: Partial<SchemeLimits>): Promise<SchemeOutcome>
 }
 
+/** What is evaluated. */
 export interface SchemeProgram {
   readonly text: string
   /** As messages and locations name it. */
@@ -41,6 +42,7 @@ export interface SchemeRecordType {
   readonly fields: readonly SchemeRecordField[]
 }
 
+/** One field of a record type. */
 export interface SchemeRecordField {
   readonly name: string
   /** Procedure that gives the field's value; absent: the program has none. */
@@ -52,6 +54,7 @@ export interface SchemeRecordField {
 /** What values look like outside of a program. Exact integers are bigints, inexact reals numbers; proper lists are arrays. */
 export type SchemeDatum = string | bigint | number | boolean | readonly SchemeDatum[] | SchemeRecord | SchemeOther
 
+/** An object made by a record type. */
 export interface SchemeRecord {
   readonly kind: 'record'
   /** Name of its {@link SchemeRecordType}. */
@@ -85,6 +88,7 @@ export interface SchemeWorld {
   print(line: string): void
 }
 
+/** How much a program may take. */
 export interface SchemeLimits {
   /** Calls; 3,000,000 unless said otherwise, about half a second. */
   readonly steps: number
@@ -94,8 +98,10 @@ export interface SchemeLimits {
   readonly time: number
 }
 
+/** A value or a failure. */
 export type SchemeOutcome = { readonly value: SchemeDatum; readonly failure?: undefined } | { readonly failure: SchemeFailure }
 
+/** Why a program has no value. */
 export interface SchemeFailure {
   /**
    * `read`: no Scheme; `syntax`: a form that is wrong, such as a record with a missing field; `raised`: an exception that the program did not catch;

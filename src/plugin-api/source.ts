@@ -1,5 +1,6 @@
 import type { BuildMachine, Warning } from './machine.js'
 
+/** What a source is asked with. */
 export interface SourceContext {
   /** Aborted when the caller has lost interest or time is up. */
   readonly signal: AbortSignal
@@ -29,6 +30,7 @@ export interface MachineSource {
   list(context: SourceContext): Promise<MachineList>
 }
 
+/** What a source knows at this moment. */
 export interface MachineList {
   readonly machines: readonly BuildMachine[]
   readonly warnings: readonly Warning[]

@@ -13,6 +13,7 @@ export interface ConnectTimeouts {
   readonly keepAliveMisses: number
 }
 
+/** What one connection is made with. */
 export interface ConnectContext {
   /** Aborting it ends the attempt; once connected it has no effect, use {@link Connection.close}. */
   readonly signal: AbortSignal
@@ -21,6 +22,7 @@ export interface ConnectContext {
   readonly homeDirectory: string
 }
 
+/** What one command or stream is started with. */
 export interface ChannelContext {
   /**
    * Aborting it closes the channel at once, on both sides; what was pending on it and its streams fail with the signal's reason. A command gets
@@ -80,6 +82,7 @@ export interface RemoteProcess {
   readonly exit: Promise<RemoteExit>
 }
 
+/** How a command ended. */
 export interface RemoteExit {
   /** Null if a signal ended it. */
   readonly code: number | null

@@ -1,6 +1,6 @@
 /**
- * Version of the public plugin API (semantic): a new member raises the middle number, one that was changed or is gone the first. The API report in `test/golden/plugin-api`
- * holds what it stands for.
+ * Version of the public plugin API (semantic): a new member raises the middle number, one that was changed or is gone the first. The report in
+ * `test/golden/plugin-api.txt` holds what it stands for.
  */
 export const apiVersion = '1.0.0'
 

@@ -22,6 +22,8 @@ const complaintLines = 12
 export async function npmInstall(folder: string, spec: string, { scripts, signal }: NpmOptions): Promise<void> {
   const words = [
     'install', '--prefix', folder, '--omit=dev', '--no-audit', '--no-fund', '--no-package-lock', '--no-update-notifier', '--loglevel=error', '--global=false', '--save',
+    // Its peer is this program: npm would ask the registry for that, though the plugin needs nothing of it at run time.
+    '--legacy-peer-deps',
     // A folder is copied, not linked to: `plugins link` does that.
     '--install-links',
     ...(scripts ? ['--ignore-scripts=false', '--dangerously-allow-all-scripts'] : ['--ignore-scripts']),
