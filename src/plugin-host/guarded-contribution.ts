@@ -28,49 +28,48 @@ class Guard {
 
   /** It has a time-out, and the caller one besides. */
   transport(transport: Transport): Transport {
-    return {
-      name: this.contribution.name,
-      connect: async (machine, context) => {
-        try {
-          return await transport.connect(machine, context)
-        } catch (error) {
-          if (error instanceof OffloadError || context.signal.aborted) throw error
-          throw pluginFailed(this.contribution, `connecting to ${machine.name} by`, error)
-        }
-      },
+    const connect: Transport['connect'] = async (machine, context) => {
+      try {
+        return await transport.connect(machine, context)
+      } catch (error) {
+        if (error instanceof OffloadError || context.signal.aborted) throw error
+        throw pluginFailed(this.contribution, `connecting to ${machine.name} by`, error)
+      }
     }
+    return this.instead(transport, { connect })
   }
 
   strategy(strategy: SchedulingStrategy): SchedulingStrategy {
-    return {
-      name: this.contribution.name,
-      rank: (request, candidates, context) => this.answer('asking', async () => {
-        const ranking = await strategy.rank(request, candidates, context)
-        if (!Array.isArray(ranking) || !ranking.every((ranked: unknown) => candidates.includes((ranked as { candidate: never } | null)?.candidate as never))) {
-          throw new Error('it did not return a list of the candidates')
-        }
-        return ranking
-      }),
-    }
+    const rank: SchedulingStrategy['rank'] = (request, candidates, context) => this.answer('asking', async () => {
+      const ranking = await strategy.rank(request, candidates, context)
+      if (!Array.isArray(ranking) || !ranking.every((ranked: unknown) => candidates.includes((ranked as { candidate: never } | null)?.candidate as never))) {
+        throw new Error('it did not return a list of the candidates')
+      }
+      return ranking
+    })
+    return this.instead(strategy, { rank })
   }
 
   source(source: MachineSource): MachineSource {
     const { name } = this.contribution
-    return {
-      name,
-      list: (context) => this.answer('asking', async () => {
-        const list: MachineList | undefined = await source.list(context)
-        if (!Array.isArray(list?.machines) || !Array.isArray(list.warnings)) throw new Error('it did not return machines and warnings')
-        const machines: BuildMachine[] = []
-        const warnings: Warning[] = [...list.warnings as readonly Warning[]]
-        for (const machine of list.machines as readonly unknown[]) {
-          const mistake = mistakeIn(machine)
-          if (mistake === undefined) machines.push({ ...machine as BuildMachine, source: name })
-          else warnings.push({ code: 'machine-malformed', message: `${name}: ${mistake}; the machine is left out`, dropped: true })
-        }
-        return { ...list, machines, warnings }
-      }),
-    }
+    const list: MachineSource['list'] = (context) => this.answer('asking', async () => {
+      const answer: MachineList | undefined = await source.list(context)
+      if (!Array.isArray(answer?.machines) || !Array.isArray(answer.warnings)) throw new Error('it did not return machines and warnings')
+      const machines: BuildMachine[] = []
+      const warnings: Warning[] = [...answer.warnings as readonly Warning[]]
+      for (const machine of answer.machines as readonly unknown[]) {
+        const mistake = mistakeIn(machine)
+        if (mistake === undefined) machines.push({ ...machine as BuildMachine, source: name })
+        else warnings.push({ code: 'machine-malformed', message: `${name}: ${mistake}; the machine is left out`, dropped: true })
+      }
+      return { ...answer, machines, warnings }
+    })
+    return this.instead(source, { list })
+  }
+
+  /** What was made, with some members replaced; the others are its own. */
+  private instead<T extends Kinds[Kind]>(made: T, members: Partial<T>): T {
+    return Object.create(made, Object.getOwnPropertyDescriptors({ ...members, name: this.contribution.name })) as T
   }
 
   private async answer<T>(doing: string, ask: () => Promise<T>): Promise<T> {

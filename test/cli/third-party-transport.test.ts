@@ -16,7 +16,7 @@ const run = (program: string, ...parameters: string[]): string => execFileSync(p
 
 /** The sources that the guide for authors shows, to be compiled with the rest. */
 function writeGuide(folder: string): void {
-  const sources = [...readFileSync(join(checkout, 'plugins/README.md'), 'utf8').matchAll(/^```ts\n\/\/ (\S+)\n(.*?)^```$/gms)]
+  const sources = [...readFileSync(join(checkout, 'plugins/README.md'), 'utf8').matchAll(/^```ts\n\/\/ ((?:src|test)\/\S+)\n(.*?)^```$/gms)]
   expect(sources.map(([, path]) => path)).toEqual(['src/contribute.ts', 'src/podman-transport.ts', 'test/conformance.test.ts'])
   for (const part of ['src', 'test']) mkdirSync(join(folder, part), { recursive: true })
   for (const [, path = '', text = ''] of sources) writeFileSync(join(folder, path), text)
@@ -47,14 +47,14 @@ describe('a transport by somebody else', () => {
   })
 
   it('is what the program uses when the configuration says so', async () => {
-    const data = join(home, '.local/share/guix-offload')
-    mkdirSync(data, { recursive: true })
-    writeFileSync(join(data, 'package.json'), JSON.stringify({ oclif: { schema: 1, plugins: [{ name: 'guix-offload-transport-local', root: plugin, type: 'link' }] } }))
+    const environment = { HOME: home, PATH: process.env['PATH'] ?? '', GUIX_OFFLOAD_PLUGINS: join(home, 'plugins') }
+    const program = join(plugin, 'node_modules/.bin/guix-offload')
+    expect((await runCli(['plugins', 'install', plugin], { program, environment })).stderr).toBe('')
     const machines = join(home, 'machines.scm')
     writeFileSync(machines, '(list (build-machine (name "here") (systems (list "x86_64-linux")) (user "me") (host-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl")))')
     const config = join(home, 'offload.yaml')
     writeFileSync(config, 'transport: local\n')
-    const { stdout } = await runCli(['test', '--json', machines], { program: join(plugin, 'node_modules/.bin/guix-offload'), environment: { HOME: home, GUIX_OFFLOAD_CONFIG: config } })
+    const { stdout } = await runCli(['test', '--json', machines], { program, environment: { ...environment, GUIX_OFFLOAD_CONFIG: config } })
     // No name server knows `here`: nothing else could have reached it.
     expect(JSON.parse(stdout)).toMatchObject([{ name: 'here', steps: expect.arrayContaining([expect.objectContaining({ step: 'reach', outcome: 'ok' })]) as unknown }])
   })
