@@ -10,9 +10,13 @@ import { fileURLToPath } from 'node:url'
 // Otherwise oclif may look for TypeScript sources, or a development set-up, beside the program.
 settings.enableAutoTranspile = false
 
+const words = process.argv.slice(2)
+// For people: the hook starts without them.
+const pluginAdditions = { core: words[0] === 'offload' ? [] : ['@oclif/plugin-autocomplete', '@oclif/plugin-help'] }
+
 try {
   // Installed plugins are no business of oclif's: see src/plugin-host/installed-plugins.ts.
-  await run(process.argv.slice(2), { root: fileURLToPath(new URL('..', import.meta.url)), devPlugins: false, userPlugins: false })
+  await run(words, { root: fileURLToPath(new URL('..', import.meta.url)), devPlugins: false, userPlugins: false, pluginAdditions })
   // A plugin that was given up may have left something open.
   process.exit()
 } catch (error) {

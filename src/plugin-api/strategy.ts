@@ -54,6 +54,7 @@ export interface Candidate {
   readonly roundTripMs?: number | undefined
 }
 
+/** One place in a ranking. */
 export interface Ranked {
   /** One of those given: the object itself. */
   readonly candidate: Candidate
@@ -63,6 +64,7 @@ export interface Ranked {
   readonly reason: string
 }
 
+/** What a strategy may know besides the request and the candidates. */
 export interface RankContext {
   /** Milliseconds since the epoch: the only clock a strategy may use. */
   readonly now: number

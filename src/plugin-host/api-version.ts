@@ -10,11 +10,12 @@ export const apiVersion = '1.0.0'
  */
 export function apiObstacle(wanted: unknown, offered = apiVersion): string | undefined {
   if (wanted === undefined) return undefined
-  const want = typeof wanted === 'string' ? numbers(wanted) : undefined
+  const text = typeof wanted === 'string' ? wanted : ''
+  const want = numbers(text)
   const have = numbers(offered)
   if (want === undefined || have === undefined) return `its package.json asks for version ${JSON.stringify(wanted)} of the plugin API, which is none (expected one like "${offered}")`
   const enough = want[0] === have[0] && (want[1] < have[1] || (want[1] === have[1] && want[2] <= have[2]))
-  return enough ? undefined : `it asks for version ${String(wanted)} of the plugin API, and this guix-offload has ${offered}`
+  return enough ? undefined : `it asks for version ${text} of the plugin API, and this guix-offload has ${offered}`
 }
 
 function numbers(text: string): readonly [number, number, number] | undefined {

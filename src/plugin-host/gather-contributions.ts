@@ -81,7 +81,8 @@ async function askInstalled(home: string, entry: InstalledEntry, log: Log, timeo
       // Replaced since the index was read? Then the one that has taken its place will do.
       const missing = error instanceof OffloadError && error.code === 'plugin-missing'
       const successor = missing ? (await readIndex(home)).find(({ folder, name }) => name === entry.name && folder !== entry.folder) : undefined
-      return successor === undefined ? Promise.reject(error as Error) : checkInstalled(home, successor)
+      if (successor === undefined) throw error
+      return checkInstalled(home, successor)
     })
     forgiveStrayErrors(plugin.name, plugin.tree, log)
     // The checking takes what the disk takes; the time of the plugin itself begins here.

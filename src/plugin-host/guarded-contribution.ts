@@ -42,7 +42,8 @@ class Guard {
   strategy(strategy: SchedulingStrategy): SchedulingStrategy {
     const rank: SchedulingStrategy['rank'] = (request, candidates, context) => this.answer('asking', async () => {
       const ranking = await strategy.rank(request, candidates, context)
-      if (!Array.isArray(ranking) || !ranking.every((ranked: unknown) => candidates.includes((ranked as { candidate: never } | null)?.candidate as never))) {
+      const ranked: unknown = ranking
+      if (!Array.isArray(ranked) || !ranked.every((one: unknown) => candidates.includes((one as { candidate: never } | null)?.candidate as never))) {
         throw new Error('it did not return a list of the candidates')
       }
       return ranking

@@ -40,7 +40,7 @@ describe('what an installed plugin brings', () => {
   it('keeps what a transport says itself, and names the package for the rest', async () => {
     const context: ConnectContext = { signal: new AbortController().signal, timeouts: { connectMs: 1, handshakeMs: 1, keepAliveMs: 1, keepAliveMisses: 1 }, homeDirectory: '/' }
     const refused = new MachineError({ code: 'connection-refused', step: 's', problem: 'p' })
-    const connect = (error: unknown) => guard<Transport>('transport', { name: 'x', connect: () => Promise.reject(error as Error) }).connect(machine, context)
+    const connect = (error: unknown) => guard<Transport>('transport', { name: 'x', connect: async () => { throw error } }).connect(machine, context)
     await expect(connect(refused)).rejects.toBe(refused)
     await expect(connect(new TypeError('oh'))).rejects.toMatchObject({ code: 'plugin-failed', message: expect.stringMatching(/third.*connecting to 127\.0\.0\.1.*oh/) as string })
     const reason = new DOMException('stop', 'AbortError')
