@@ -1,3 +1,4 @@
+import { OffloadError } from '../errors/offload-error.js'
 import type { BuildMachine, Connection } from '../plugin-api/index.js'
 import { machineId } from '../machines/machine-id.js'
 import type { Consumer } from '../protocol/consumer.js'
@@ -21,8 +22,13 @@ export interface BuildRecord {
   fetched: Transfer
 }
 
+/** A collection of garbage on the machine took an item that we counted on, after we had asked for it: that is how its daemon puts it. */
+const collected: ReadonlySet<string> = new Set(['reference-missing', 'inputs-missing'])
+const maximumAttempts = 3
+
 /**
- * One derivation on one machine, over channels of one connection: send what is missing, build, fetch. The connection stays the caller's.
+ * One derivation on one machine, over channels of one connection: send what is missing, build, fetch. The connection stays the caller's. What is taken away by a
+ * collection of garbage there meanwhile is sent again.
  * @throws BuildError for the derivation's own failure; anything else is the machine's, ours, or the abort's reason
  */
 export async function buildOnMachine(
@@ -34,6 +40,26 @@ export async function buildOnMachine(
   record: BuildRecord,
   signal: AbortSignal,
 ): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await attemptOnMachine(task, machine, connection, ports, buildLog, record, signal, attempt > 1)
+    } catch (error) {
+      if (signal.aborted || attempt === maximumAttempts || !(error instanceof OffloadError) || !collected.has(error.code)) throw error
+      ports.log.info(`'${machine.name}' has collected garbage meanwhile (${error.report.problem}); sending what it lacks now`)
+    }
+  }
+}
+
+async function attemptOnMachine(
+  task: OffloadTask,
+  machine: BuildMachine,
+  connection: Connection,
+  ports: OffloadPorts,
+  buildLog: Consumer,
+  record: BuildRecord,
+  signal: AbortSignal,
+  cautious: boolean,
+): Promise<void> {
   const { derivation } = task.request
   const { log } = ports
   // Both daemons greet us at the same time. The list of keys is read before anything is sent: without it a whole build would be in vain.
@@ -42,7 +68,8 @@ export async function buildOnMachine(
     if (acl.status === 'rejected') throw acl.reason
     if (local.status === 'rejected') throw local.reason
     if (remote.status === 'rejected') throw remote.reason
-    record.sent = await record.phases.time('send', () => sendInputs(task, machine, remote.value, local.value, ports, signal))
+    const sent = await record.phases.time('send', () => sendInputs(task, machine, remote.value, local.value, ports, signal, cautious))
+    record.sent = { items: record.sent.items + sent.items, bytes: record.sent.bytes + sent.bytes }
     ports.inputsSent?.()
 
     log.info(messages.offloading(derivation, machine.name))

@@ -17,10 +17,15 @@ const worthATurn = 2 ** 20
 /**
  * Puts on the machine what the build needs and it lacks: the derivation as a text, which needs no signature, where that is possible, everything else as one signed bundle.
  * What is there already is protected first, then asked for: in the other order a collection could take it in between.
+ * @param cautious protect all inputs, which costs a round trip each, and not the direct ones alone, on which the others hang once they are there
  */
-export async function sendInputs(task: OffloadTask, machine: BuildMachine, remote: RemoteStore, local: LocalStore, ports: OffloadPorts, signal: AbortSignal): Promise<Transfer> {
+export async function sendInputs(
+  task: OffloadTask, machine: BuildMachine, remote: RemoteStore, local: LocalStore, ports: OffloadPorts, signal: AbortSignal, cautious = false,
+): Promise<Transfer> {
   const { derivation } = task.request
-  await remote.keep([derivation, ...directInputs(readDerivation(derivation))])
+  const inputs = new Set([derivation, ...directInputs(readDerivation(derivation))])
+  if (cautious) for (const input of task.inputs) inputs.add(input)
+  await remote.keep([...inputs])
   const wanted = new Set([...task.inputs, derivation])
   const missing = await remote.missing([...wanted])
   // Whatever was believed: this is what the machine says.
