@@ -54,7 +54,7 @@ async function attemptOnMachine(
   task: OffloadTask,
   machine: BuildMachine,
   connection: Connection,
-  ports: OffloadPorts,
+  ports: BuildPorts,
   buildLog: Consumer,
   record: BuildRecord,
   signal: AbortSignal,

@@ -86,9 +86,9 @@ class BridgeChannel implements ByteChannel {
 
   write(bytes: Uint8Array): Promise<void> {
     return this.#streams.write(bytes).catch(async (error: unknown) => {
-      // A bridge that ended at once refuses our first words; its own say why.
-      if (this.#copying && !this.#heard) await this.#ended()
-      throw error
+      // A bridge that ended at once refuses our first words; its own say why. Whether the refusal or its end is seen first is a matter of chance.
+      if (!this.#heard) await this.#ended()
+      throw this.#copying ? error : this.#unavailable('the bridge did not start', 'it reads nothing')
     })
   }
 

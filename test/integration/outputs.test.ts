@@ -87,8 +87,8 @@ describe.concurrent('an output', () => {
     // The same derivation on all machines.
     const spec = withUniqueness(unfinished)
     const [offloaded, built] = await Promise.all([buildDerivation(farm.master, spec), buildDerivation(alone, spec, { offload: false })])
-    expect(offloaded.failure).toBeUndefined()
-    expect(built.failure).toBeUndefined()
+    expect(offloaded.failure, offloaded.log).toBeUndefined()
+    expect(built.failure, built.log).toBeUndefined()
     expect(offloaded.log).toContain(`@ build-remote ${offloaded.drv} builder`)
     expect(offloaded.drv).toBe(built.drv)
     const outputs = Object.values(offloaded.outputs)
@@ -135,7 +135,7 @@ describe('after all of them', () => {
   it('the store is sound and nothing is left behind', async () => {
     expect(await contentsComplaints(farm.master)).toEqual([])
     await expectNothingLeft(farm.master)
-    expect(new Set((await farm.history()).map(({ outcome }) => outcome))).toEqual(new Set(['built']))
+    expect((await farm.history()).filter(({ outcome }) => outcome !== 'built')).toEqual([])
   })
 
   it('an output of another hash than fixed is refused, as by a local build', async () => {

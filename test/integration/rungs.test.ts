@@ -23,8 +23,8 @@ describe.each(rungKinds)('$name', ({ name, rung }) => {
   const build = (spec: Omit<DerivationSpec, 'features'>, options?: BuildOptions) => buildDerivation(farm.master, { ...spec, features: [name] }, options)
 
   it(`is found to have the rung: ${rung}`, async () => {
-    const { stdout } = await farm.run(['status', '--json', '/etc/guix/machines.scm', `^${name}$`])
-    expect(JSON.parse(String(stdout))).toMatchObject([{ name, rung }])
+    const { stdout, stderr } = await farm.run(['status', '--json', '/etc/guix/machines.scm', `^${name}$`])
+    expect(JSON.parse(String(stdout)), `${String(stdout)}\n${String(stderr)}`).toMatchObject([{ name, rung }])
     const test = await farm.run(['test', '--json', '/etc/guix/machines.scm', `^${name}$`])
     const [report] = JSON.parse(String(test.stdout)) as { ok: boolean; steps: { step: string; detail: string }[] }[]
     expect(report?.ok, String(test.stdout)).toBe(true)
@@ -97,7 +97,8 @@ describe.each(rungKinds)('$name', ({ name, rung }) => {
     await builder.daemon.start()
     const [report] = JSON.parse(String(stdout)) as { steps: { outcome: string; step: string; error: { code: string } | null }[] }[]
     expect(report?.steps.find(({ outcome }) => outcome === 'failed')).toMatchObject({ step: 'daemon', error: { code: 'socket-unavailable' } })
-    expect((await build({ name: 'again', script: 'echo > $out' })).failure).toBeUndefined()
+    const again = await build({ name: 'again', script: 'echo > $out' })
+    expect(again.failure, again.log).toBeUndefined()
   })
 })
 

@@ -29,6 +29,8 @@ export interface PlayedCommand {
   print(text: string | Uint8Array): void
   complain(text: string | Uint8Array): void
   exit(code: number): void
+  /** Every write fails from now on. */
+  refuseInput(error: Error): void
 }
 
 export type Play = (command: PlayedCommand) => void | Promise<void>
@@ -87,6 +89,7 @@ export function playedConnection(plays: readonly Play[], more: Partial<Connectio
           stderr.end()
           settle({ code, signal: null })
         },
+        refuseInput: (error) => void stdin.destroy(error),
       }
       commands.push(command)
       void play?.(command)

@@ -40,7 +40,8 @@ export class LshConnection implements Connection {
   async exec(command: readonly string[], { signal }: ChannelContext): Promise<RemoteProcess> {
     // In place of the shell: lshd ends the process it has started, when a channel is closed, and that is to be the command.
     const line = `${command[0] === 'exec' ? '' : 'exec '}${quoteCommand(command)}`
-    const step = `running ${command.slice(0, 3).join(' ')}${command.length > 3 ? ' …' : ''}`
+    // The rest may be a script of many lines.
+    const step = `running ${command.slice(0, 2).join(' ')}${command.length > 2 ? ' …' : ''}`
     if (signal.aborted) throw abortReason(signal)
     if (this.end !== undefined) throw this.end.reason
     const others = this.killers.size

@@ -56,7 +56,8 @@ export class OpensshConnection implements Connection {
 
   async exec(command: readonly string[], context: ChannelContext): Promise<RemoteProcess> {
     const line = quoteCommand(command)
-    const step = `running ${command.slice(0, 3).join(' ')}${command.length > 3 ? ' …' : ''}`
+    // The rest may be a script of many lines.
+    const step = `running ${command.slice(0, 2).join(' ')}${command.length > 2 ? ' …' : ''}`
     const start = async (cut: AbortSignal) => {
       const running = await this.startPatiently(line, step, cut)
       this.prompt = true

@@ -60,7 +60,8 @@ export class Ssh2Connection implements Connection {
 
   async exec(command: readonly string[], context: ChannelContext): Promise<RemoteProcess> {
     const line = quoteCommand(command)
-    const step = `running ${command.slice(0, 3).join(' ')}${command.length > 3 ? ' …' : ''}`
+    // The rest may be a script of many lines.
+    const step = `running ${command.slice(0, 2).join(' ')}${command.length > 2 ? ' …' : ''}`
     const others = this.killers.size
     return this.open(
       context.signal,

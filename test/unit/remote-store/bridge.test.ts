@@ -101,6 +101,17 @@ describe('no bridge', () => {
     await expect(open(play)).rejects.toMatchObject({ ...unavailable, report: { seen: 'exit status 1: guix: repl: command not found' } })
   })
 
+  // Regression: the refusal of our program was taken for the machine's failure when it came before the end of the output.
+  it('where guix has ended before it gets our program', async () => {
+    const play: Play = (command) => {
+      command.print(say('guix'))
+      command.complain('guix: repl: command not found\n')
+      command.refuseInput(new Error('the command has ended and reads no more input'))
+      setTimeout(() => command.exit(1), 10)
+    }
+    await expect(open(play)).rejects.toMatchObject({ ...unavailable, report: { seen: 'exit status 1: guix: repl: command not found' } })
+  })
+
   it('where the login never stops talking', async () => {
     await expect(open((command) => command.print('x'.repeat(100_000)))).rejects.toMatchObject(unavailable)
   })
