@@ -75,7 +75,8 @@ export interface Row {
   readonly phase: FaultPhase
   /** Both machines can take the build, or b1 alone. */
   readonly among?: 'pair' | 'alone'
-  readonly strike: (b1: Machine, building: { readonly marker: string }) => Promise<unknown>
+  /** Absent: what `before` did is the fault, and the phase only says where it shows. */
+  readonly strike?: (b1: Machine, building: { readonly marker: string }) => Promise<unknown>
   /** Sets the scene, before anything is built. */
   readonly before?: (b1: Machine) => Promise<unknown>
   /** Puts everything as it was; called whatever happens. */
@@ -153,7 +154,7 @@ export async function runRow(farm: Farm, row: Row): Promise<SeenRow> {
     if (slow) await b1.limitBandwidth(slowLink)
     if (heldBack) await b2.sshd.pause()
     if (phase === 'probe') await b1.sh(`rm -f ${probeWaits}; : > ${probeHeld}`)
-    if (phase === 'connect') await strike(b1, { marker })
+    if (phase === 'connect') await strike?.(b1, { marker })
     const building = buildDerivation(farm.master, spec, {
       ...build,
       onLog(text) {
@@ -161,11 +162,18 @@ export async function runRow(farm: Farm, row: Row): Promise<SeenRow> {
         if (toldAt === undefined && log.includes("; trying 'b2'")) toldAt = performance.now()
       },
     })
-    building.catch(() => undefined)
+    let over = false
+    building.then(() => (over = true), () => (over = true))
     let struckAt = performance.now()
-    if (phase !== 'connect') {
-      await waitFor(`b1 to be in phase ${phase}`, () => reached(log), 60_000)
-      if (heldBack) await b2.sshd.resume()
+    if (heldBack) {
+      await waitFor('b1 to be chosen', () => over || log.includes("normalized load on machine 'b1'"), 60_000)
+      await b2.sshd.resume()
+    }
+    if (phase !== 'connect' && strike !== undefined) {
+      await waitFor(`b1 to be in phase ${phase}`, async () => {
+        if (over) throw new Error(`The build was over before b1 was in phase ${phase}`)
+        return reached(log)
+      }, 60_000)
       struckAt = performance.now()
       await strike(b1, { marker })
     }
@@ -208,8 +216,8 @@ export async function expectElsewhere(farm: Farm, seen: SeenRow, code: RegExp): 
 }
 
 export interface LeftOptions {
-  /** Its daemon was killed outright and could not clean up. */
-  readonly daemonKilled?: boolean
+  /** What its daemon leaves behind by itself, such as what a build had made when the disk was full, goes with its next collection. */
+  readonly untidy?: boolean
 }
 
 /** Transport openssh leaves the connection open for those that come within a minute: this ends it. */
@@ -220,7 +228,7 @@ const endControlMasters = async ({ master }: Farm) => {
 }
 
 /** Once all is mended: no process, lock, slot, temporary item or half-made output on either side. */
-export async function expectNothingLeftOf(farm: Farm, { marker }: Pick<SeenRow, 'marker'>, { daemonKilled = false }: LeftOptions = {}): Promise<void> {
+export async function expectNothingLeftOf(farm: Farm, { marker }: Pick<SeenRow, 'marker'>, { untidy = false }: LeftOptions = {}): Promise<void> {
   const { master } = farm
   const b1 = farm.builder('b1')
   await waitFor('the hook to be gone', async () => (await hookProcesses(master)).length === 0)
@@ -233,5 +241,5 @@ export async function expectNothingLeftOf(farm: Farm, { marker }: Pick<SeenRow, 
   expect(await takenSlots(farm)).toEqual([])
   expect(await leftOnMaster(farm)).toEqual([])
   for (const machine of [master, b1]) expect(await heldStoreLocks(machine), machine.name).toEqual([])
-  if (!daemonKilled) expect(await strangersInStore(b1)).toEqual([])
+  if (!untidy) expect(await strangersInStore(b1)).toEqual([])
 }

@@ -1,0 +1,130 @@
+/**
+ * The hook is told to stop, in each of the ways there are, and what it writes to goes away: the remote build ends within seconds, and nothing is left on either side. SIGKILL, and a
+ * client that goes away, in every phase: interrupted.test.ts.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Farm, installHook, startFarm } from '../support/farm.js'
+import { leftOnMaster, settledAfterKill } from '../support/leftovers.js'
+import { buildersWith, hookProcesses, logBytes, uniqueMarker } from '../support/master-view.js'
+import { buildDerivation, type DerivationSpec } from '../testbed/derivations.js'
+import { waitFor } from '../testbed/wait.js'
+
+let farm: Farm
+const mebibyte = 2 ** 20
+
+beforeAll(async () => {
+  farm = await startFarm({ name: 'endings', builders: [{ name: 'b1' }] })
+  const { failure, log } = await buildDerivation(farm.master, { name: 'first', script: 'echo > $out' })
+  expect(failure, log).toBeUndefined()
+})
+afterAll(() => farm[Symbol.asyncDispose]())
+
+const chatty = '[ -e /nowhere ] || for i in $(seq 1 100000); do echo tick; sleep 0.01; done'
+const silent = 'sleep 1000'
+const kinds = { chatty, silent } as const
+
+const hookPid = async () => {
+  const [hook] = await hookProcesses(farm.master)
+  if (hook === undefined) throw new Error('No hook runs')
+  return hook.hostPid
+}
+
+/** Runs a build until its builder works, then does that to the hook. */
+const ended = async (kind: keyof typeof kinds, end: () => Promise<void>) => {
+  const marker = uniqueMarker()
+  const spec: DerivationSpec = { name: kind, script: `${marker}; echo begun; ${kinds[kind]}; echo > $out`, uniqueness: marker }
+  let log = ''
+  const building = buildDerivation(farm.master, spec, { onLog: (text) => (log += text) })
+  await waitFor('the builder to run', async () => log.includes('begun') && (await buildersWith(marker)).length > 0, 30_000)
+  await end()
+  const settledIn = await settledAfterKill(farm, farm.builder('b1'), marker)
+  return { outcome: await building, settledIn, marker }
+}
+
+const history = async () => (await farm.history()).at(-1)
+
+describe.each(['chatty', 'silent'] as const)('a %s build', (kind) => {
+  it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('ends with its hook on %s, which cleans up itself', async (signal) => {
+    const { outcome, settledIn } = await ended(kind, async () => void process.kill(await hookPid(), signal))
+    console.info(`${signal} during a ${kind} build: settled in ${settledIn} ms`)
+    expect(outcome, outcome.log).toMatchObject({ built: false, failure: { status: 1 } })
+    // It had the time to say so.
+    expect(await history()).toMatchObject({ derivation: outcome.drv, outcome: 'cancelled', status: 1 })
+    expect(await leftOnMaster(farm)).toEqual([])
+  })
+
+  it('ends when the daemon of the master is restarted, and is built anew', async () => {
+    const marker = uniqueMarker()
+    const spec: DerivationSpec = { name: `restart-${kind}`, script: `${marker}; echo begun; ${kinds[kind]}; echo > $out`, uniqueness: marker }
+    let log = ''
+    const building = buildDerivation(farm.master, spec, { onLog: (text) => (log += text) })
+    await waitFor('the builder to run', async () => log.includes('begun') && (await buildersWith(marker)).length > 0, 30_000)
+    await farm.master.daemon.kill()
+    await building.catch(() => undefined)
+    await farm.master.daemon.start()
+    await settledAfterKill(farm, farm.builder('b1'), marker)
+    const again = await buildDerivation(farm.master, { name: 'after-restart', script: 'echo > $out' })
+    expect(again.failure, again.log).toBeUndefined()
+    expect(await leftOnMaster(farm)).toEqual([])
+  })
+})
+
+describe('what the hook writes to', () => {
+  afterAll(() => installHook(farm.master))
+
+  it('a closed descriptor 4: the build is worth more than its log', async () => {
+    await installHook(farm.master, { before: 'exec 4>&-' })
+    const outcome = await buildDerivation(farm.master, { name: 'no-log', script: 'for i in $(seq 1 20000); do echo unheard; done; echo built > $out' })
+    expect(outcome.failure, outcome.log).toBeUndefined()
+    expect(await farm.master.readFile(outcome.outputs['out'] ?? '')).toBe('built')
+    expect((await logBytes(farm.master, outcome.drv)).toString()).toBe('')
+    expect(await leftOnMaster(farm)).toEqual([])
+  })
+
+  it('a log whose reader goes away in the middle: the build is worth more than its log', async () => {
+    // The reader takes one line and is gone; the next writes are refused.
+    await installHook(farm.master, { before: 'mkfifo /tmp/log-$$; (head -n 1 /tmp/log-$$ > /dev/null; rm /tmp/log-$$) & exec 4> /tmp/log-$$' })
+    const outcome = await buildDerivation(farm.master, { name: 'half-log', script: 'for i in $(seq 1 20000); do echo unheard; done; echo built > $out' })
+    expect(outcome.failure, outcome.log).toBeUndefined()
+    expect(await farm.master.readFile(outcome.outputs['out'] ?? '')).toBe('built')
+    expect(await leftOnMaster(farm)).toEqual([])
+  })
+
+  it.each(['chatty', 'silent'] as const)('nobody reads its messages any more during a %s build: it ends at the next one', async (kind) => {
+    // The daemon's end of the pipe is replaced by one that stops reading after the build has been announced.
+    await installHook(farm.master, {
+      before: `mkfifo /tmp/messages-$$
+( sed -u '/^@ build-remote/q' < /tmp/messages-$$ >&2; rm /tmp/messages-$$ ) &
+exec > /tmp/messages-$$ 2>&1`,
+    })
+    const marker = uniqueMarker()
+    const script = kind === 'silent' ? 'sleep 3' : 'for i in $(seq 1 300); do echo tick; sleep 0.01; done'
+    const outcome = await buildDerivation(farm.master, { name: `unheard-${kind}`, script: `${marker}; ${script}; echo built > $out`, uniqueness: marker })
+    expect(outcome.failure, outcome.log).toMatchObject({ status: 1 })
+    await settledAfterKill(farm, farm.builder('b1'), marker)
+    expect(await leftOnMaster(farm)).toEqual([])
+  })
+})
+
+describe('what SIGKILL leaves', () => {
+  it('is found and removed by the next hook, whatever that builds', async () => {
+    await installHook(farm.master)
+    const b1 = farm.builder('b1')
+    await b1.limitBandwidth('8mbit')
+    const marker = uniqueMarker()
+    let log = ''
+    const building = buildDerivation(farm.master, {
+      name: 'killed', script: `${marker}; mkdir $out; head -c ${6 * mebibyte} /dev/urandom > $out/data; echo > $out/note`, uniqueness: marker,
+    }, { onLog: (text) => (log += text) })
+    const arriving = async () => Number(await farm.master.sh('cat /gnu/store/guix-offload-*/data 2> /dev/null | wc -c'))
+    await waitFor('the output to arrive', async () => log.includes('retrieving') && (await arriving()) > mebibyte / 2, 30_000)
+    process.kill(-(await hookPid()), 'SIGKILL')
+    await building
+    await settledAfterKill(farm, b1, marker)
+    await b1.limitBandwidth(undefined)
+    expect(await leftOnMaster(farm)).toHaveLength(2)
+    const other = await buildDerivation(farm.master, { name: 'other', script: 'echo > $out' })
+    expect(other.failure, other.log).toBeUndefined()
+    expect(await leftOnMaster(farm)).toEqual([])
+  })
+})
