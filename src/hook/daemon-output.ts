@@ -1,4 +1,4 @@
-import { writeSync } from 'node:fs'
+import { closeSync, constants, openSync, writeSync } from 'node:fs'
 
 export type Reply = 'accept' | 'decline' | 'postpone'
 
@@ -30,6 +30,14 @@ export class DaemonOutput {
     this.#write(lines.map((line) => `${line.startsWith('# ') ? ' ' : ''}${line}\n`).join(''))
   }
 
+  /** Looks from time to time whether anybody still reads us: a silent build gives no occasion to notice. Returns how to stop. */
+  watch(milliseconds = 1_000): () => void {
+    const timer = setInterval(() => {
+      if (!hasReader(this.#fd)) this.#gone.abort(new Error('nobody reads our messages any more'))
+    }, milliseconds)
+    return () => clearInterval(timer)
+  }
+
   #write(text: string): boolean {
     const bytes = Buffer.from(text, 'utf8')
     let written = 0
@@ -43,5 +51,15 @@ export class DaemonOutput {
       }
     }
     return written === bytes.length
+  }
+}
+
+/** A pipe that nobody reads cannot be opened for writing without waiting; whatever else goes wrong, or is no pipe, tells nothing. */
+function hasReader(fd: number): boolean {
+  try {
+    closeSync(openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY))
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ENXIO'
   }
 }

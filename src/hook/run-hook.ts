@@ -84,9 +84,16 @@ async function serve(lines: LineReader, output: DaemonOutput, accepted: Extract<
     await accepted.abandon()
     throw error
   }
-  if (paths !== undefined) return accepted.offload(parsePaths(paths.inputs), parsePaths(paths.outputs))
-  await accepted.abandon()
-  return transientFailure
+  if (paths === undefined) {
+    await accepted.abandon()
+    return transientFailure
+  }
+  const stopWatching = output.watch()
+  try {
+    return await accepted.offload(parsePaths(paths.inputs), parsePaths(paths.outputs))
+  } finally {
+    stopWatching()
+  }
 }
 
 async function readPaths(lines: LineReader, stop: AbortSignal): Promise<{ inputs: string; outputs: string } | undefined> {

@@ -62,6 +62,31 @@ describe('DaemonOutput', () => {
     closeSync(pipe)
   })
 
+  it('notices it also while there is nothing to say', async () => {
+    const fifo = join(folder, 'fifo')
+    expect(spawnSync('mkfifo', [fifo]).status).toBe(0)
+    const both = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK)
+    const pipe = openSync(fifo, constants.O_WRONLY)
+    const output = new DaemonOutput(pipe)
+    const stop = output.watch(5)
+    await new Promise((resolve) => setTimeout(resolve, 30))
+    expect(output.gone.aborted).toBe(false)
+    const gone = once(output.gone, 'abort')
+    closeSync(both)
+    await gone
+    stop()
+    closeSync(pipe)
+  })
+
+  it('takes a file, or a descriptor that is closed, for read', async () => {
+    const outputs = [new DaemonOutput(fd), new DaemonOutput(9999)]
+    const stops = outputs.map((output) => output.watch(5))
+    await new Promise((resolve) => setTimeout(resolve, 30))
+    for (const stop of stops) stop()
+    expect(outputs.map(({ gone }) => gone.aborted)).toEqual([false, false])
+    expect(written()).toBe('')
+  })
+
   it('waits for a slow reader, also on a pipe that does not block', async () => {
     const fifo = join(folder, 'fifo')
     expect(spawnSync('mkfifo', [fifo]).status).toBe(0)
