@@ -7,7 +7,7 @@ import { type Farm, installHook, startFarm } from '../support/farm.js'
 import { leftOnMaster, settledAfterKill } from '../support/leftovers.js'
 import { buildersWith, hookProcesses, logBytes, uniqueMarker } from '../support/master-view.js'
 import { buildDerivation, type DerivationSpec } from '../testbed/derivations.js'
-import { processRow } from '../testbed/processes.js'
+import { type ProcessRow, processRow } from '../testbed/processes.js'
 import { waitFor } from '../testbed/wait.js'
 
 let farm: Farm
@@ -24,7 +24,7 @@ const chatty = '[ -e /nowhere ] || for i in $(seq 1 100000); do echo tick; sleep
 const silent = 'sleep 1000'
 const kinds = { chatty, silent } as const
 
-const hookPid = async () => {
+const hookPid = async (): Promise<number> => {
   const [hook] = await hookProcesses(farm.master)
   if (hook === undefined) throw new Error('No hook runs')
   return hook.hostPid
@@ -55,8 +55,9 @@ describe.each(['chatty', 'silent'] as const)('a %s build', (kind) => {
   })
 
   it.each([
-    ['the process of the daemon that it serves is killed', async () => {
-      const { parent } = await processRow(await hookPid()) ?? { parent: 0 }
+    ['the process of the daemon that it serves is killed', async (): Promise<void> => {
+      const row: ProcessRow | undefined = await processRow(await hookPid())
+      const parent = row?.parent ?? 0
       expect(parent).toBeGreaterThan(1)
       process.kill(parent, 'SIGKILL')
     }, async () => undefined],
@@ -67,7 +68,10 @@ describe.each(['chatty', 'silent'] as const)('a %s build', (kind) => {
     const spec: DerivationSpec = { name: `served-${kind}`, script: `${marker}; echo begun; ${kinds[kind]}; echo > $out`, uniqueness: marker }
     let log = ''
     const client = new AbortController()
-    const building = buildDerivation(farm.master, spec, { onLog: (text) => (log += text), signal: client.signal }).catch(() => undefined)
+    const onLog = (text: string): void => {
+      log += text
+    }
+    const building: Promise<unknown> = buildDerivation(farm.master, spec, { onLog, signal: client.signal }).catch(() => undefined)
     await waitFor('the builder to run', async () => log.includes('begun') && (await buildersWith(marker)).length > 0, 30_000)
     await end()
     const settledIn = await settledAfterKill(farm, farm.builder('b1'), marker)

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Farm } from '../support/farm.js'
-import { expectBuilt, expectElsewhere, expectNothingLeftOf, forgetHealth, runRow, startFaultFarm } from '../support/fault-matrix.js'
+import { expectBuilt, expectElsewhere, expectNothingLeftOf, runRow, startFaultFarm } from '../support/fault-matrix.js'
 import { takenSlots } from '../support/leftovers.js'
 import { buildersWith } from '../support/master-view.js'
 import { buildDerivation, buildDerivations } from '../testbed/derivations.js'
@@ -44,7 +44,7 @@ describe('a machine that refuses us', () => {
 
   it.each(refusals)('%s, and there is no other: the user is told, and the build goes on once it is mended', async (_fault, strike, mend, words) => {
     const b1 = farm.builder('b1')
-    await forgetHealth(farm)
+    await farm.forgetFailures()
     await strike(b1)
     let log = ''
     const building = buildDerivation(farm.master, { name: 'refused', script: 'echo > $out', features: ['alone'] }, { onLog: (text) => (log += text) })
@@ -54,7 +54,7 @@ describe('a machine that refuses us', () => {
       })
     } finally {
       await mend(b1)
-      await forgetHealth(farm)
+      await farm.forgetFailures()
     }
     const { failure } = await building
     expect(failure, log).toBeUndefined()

@@ -5,7 +5,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Farm } from '../support/farm.js'
-import { expectNothingLeftOf, forgetHealth, runRow, startFaultFarm } from '../support/fault-matrix.js'
+import { expectNothingLeftOf, runRow, startFaultFarm } from '../support/fault-matrix.js'
 import { buildersWith, uniqueMarker } from '../support/master-view.js'
 import { buildDerivation } from '../testbed/derivations.js'
 import { processTree, signalProcess } from '../testbed/processes.js'
@@ -49,7 +49,7 @@ describe.each(['ssh2', 'openssh'] as const)('by transport %s', (transport) => {
     expect(log).toMatch(/failed: b1: .*the connection was lost/)
     console.info(`${transport}: lost after a silence: the build had failed ${noticed} ms later`)
     expect(noticed).toBeLessThan(15_000)
-    await forgetHealth(farm)
+    await farm.forgetFailures()
     await expectNothingLeftOf(farm, { marker })
   })
 
@@ -96,7 +96,7 @@ describe('the first machine is given up while its daemon still builds', () => {
     const marker = uniqueMarker()
     let log = ''
     const looking: Promise<unknown>[] = []
-    await forgetHealth(farm)
+    await farm.forgetFailures()
     await farm.builder('b2').sshd.pause()
     const building = buildDerivation(farm.master, { name: 'cancelled-first', script: `${marker}; sleep 5; echo built > $out`, features: ['pair'] }, {
       onLog(text) {

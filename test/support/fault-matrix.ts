@@ -52,9 +52,6 @@ export async function startFaultFarm({ name, configuration = '', b1 = {}, master
   return farm
 }
 
-/** What hooks remember of machines that failed, so that a row begins as if nothing had been. */
-export const forgetHealth = (farm: Farm) => farm.master.sh('rm -f /var/guix/offload/*:*/health.json')
-
 const probeHeld = '/run/hold-probe'
 const probeWaits = '/run/probe-waits'
 
@@ -142,7 +139,7 @@ const sceneOf = async ({ master }: Farm, b1: Machine, { phase, among = 'pair', s
 export async function runRow(farm: Farm, row: Row): Promise<SeenRow> {
   const { phase, among = 'pair', strike, mend, build = {} } = row
   const [b1, b2] = [farm.builder('b1'), farm.builder('b2')]
-  await forgetHealth(farm)
+  await farm.forgetFailures()
   const marker = uniqueMarker()
   const { spec, reached } = await sceneOf(farm, b1, row, marker)
   const slow = phase === 'send' || phase === 'fetch'
