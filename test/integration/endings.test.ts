@@ -7,7 +7,7 @@ import { type Farm, installHook, startFarm } from '../support/farm.js'
 import { leftOnMaster, settledAfterKill } from '../support/leftovers.js'
 import { buildersWith, hookProcesses, logBytes, uniqueMarker } from '../support/master-view.js'
 import { buildDerivation, type DerivationSpec } from '../testbed/derivations.js'
-import { type ProcessRow, processRow } from '../testbed/processes.js'
+import { processRow } from '../testbed/processes.js'
 import { waitFor } from '../testbed/wait.js'
 
 let farm: Farm
@@ -44,6 +44,26 @@ const ended = async (kind: keyof typeof kinds, end: () => Promise<void>) => {
 
 const history = async () => (await farm.history()).at(-1)
 
+/** Afterwards there is a daemon again. */
+const waysOfTheDaemon: readonly { readonly what: string; end(): Promise<void> }[] = [
+  {
+    what: 'the process of the daemon that it serves is killed',
+    async end() {
+      const parent = (await processRow(await hookPid()))?.parent ?? 0
+      expect(parent).toBeGreaterThan(1)
+      process.kill(parent, 'SIGKILL')
+    },
+  },
+  {
+    what: 'the daemon of the master is killed with all its processes, and started again',
+    async end() {
+      await farm.master.daemon.kill()
+      await farm.master.daemon.start()
+    },
+  },
+  { what: 'the daemon of the master is restarted', end: () => farm.master.daemon.restart() },
+]
+
 describe.each(['chatty', 'silent'] as const)('a %s build', (kind) => {
   it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('ends with its hook on %s, which cleans up itself', async (signal) => {
     const { outcome, settledIn } = await ended(kind, async () => void process.kill(await hookPid(), signal))
@@ -54,16 +74,7 @@ describe.each(['chatty', 'silent'] as const)('a %s build', (kind) => {
     expect(await leftOnMaster(farm)).toEqual([])
   })
 
-  it.each([
-    ['the process of the daemon that it serves is killed', async (): Promise<void> => {
-      const row: ProcessRow | undefined = await processRow(await hookPid())
-      const parent = row?.parent ?? 0
-      expect(parent).toBeGreaterThan(1)
-      process.kill(parent, 'SIGKILL')
-    }, async () => undefined],
-    ['the daemon of the master is killed with all its processes, and started again', () => farm.master.daemon.kill(), () => farm.master.daemon.start()],
-    ['the daemon of the master is restarted', () => farm.master.daemon.restart(), async () => undefined],
-  ] as const)('ends when %s', async (_what, end, mend) => {
+  it.each(waysOfTheDaemon)('ends when $what', async ({ end }) => {
     const marker = uniqueMarker()
     const spec: DerivationSpec = { name: `served-${kind}`, script: `${marker}; echo begun; ${kinds[kind]}; echo > $out`, uniqueness: marker }
     let log = ''
@@ -78,7 +89,6 @@ describe.each(['chatty', 'silent'] as const)('a %s build', (kind) => {
     console.info(`settled in ${settledIn} ms`)
     client.abort()
     await building
-    await mend()
     const again = await buildDerivation(farm.master, { name: 'next', script: 'echo > $out' })
     expect(again.failure, again.log).toBeUndefined()
     expect(await leftOnMaster(farm)).toEqual([])
