@@ -45,7 +45,7 @@ const ended = async (kind: keyof typeof kinds, end: () => Promise<void>) => {
 const history = async () => (await farm.history()).at(-1)
 
 /** Afterwards there is a daemon again. */
-const waysOfTheDaemon: readonly { readonly what: string; end(): Promise<void> }[] = [
+const waysOfTheDaemon: readonly { readonly what: string; readonly end: () => Promise<void> }[] = [
   {
     what: 'the process of the daemon that it serves is killed',
     async end() {

@@ -148,6 +148,9 @@ it(`${count} derivations on four machines that die and come back`, async () => {
   const perMachine = names.map((name) => `${name} ${history.filter((entry) => entry['machine'] === `${name}:22` && entry['outcome'] === 'built').length}`)
   console.info(`seed ${seed}: ${count} derivations in ${seconds} s and ${rounds} rounds; built by ${perMachine.join(', ')}; ${faultsMeanwhile.struck.length} faults; machine failures: ${JSON.stringify(Object.fromEntries(codes))}`)
 
+  // What machines are rarely blamed for deserves a look.
+  for (const { machine, error } of failed.filter((entry) => (entry['error'] as { code: string }).code === 'daemon-refused')) console.info(`${String(machine)}: ${(error as { message: string }).message}`)
+
   expect(outcome.failure, log.slice(-4000)).toBeUndefined()
   expect(outcome.derivations.filter(({ built }) => !built)).toEqual([])
   expect(faultsMeanwhile.struck.length).toBeGreaterThan(count / 40)
