@@ -53,7 +53,7 @@ try {
   await copyFile(file, join(withFile, 'machines.scm'))
   const hook = (folder: string): Promise<Cost> =>
     cost([process.execPath, program, 'offload', 'x86_64-linux', '3600', 'true', '0'], {
-      input: request, env: { PATH: '/usr/bin:/bin', GUIX_CONFIGURATION_DIRECTORY: folder }, extendEnv: false,
+      input: request, env: { PATH: '/usr/bin:/bin', GUIX_CONFIGURATION_DIRECTORY: folder, GUIX_STATE_DIRECTORY: folder }, extendEnv: false,
     })
   await using bed = await TestBed.up({ name: 'machine-file' })
   const machine = await bed.machine({ name: 'guile', daemon: 'none' })

@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest'
 import { parseDuration, parseSize, printDuration, printSize } from '../../../src/config/units.js'
 
 describe('units', () => {
-  it.each([['500ms', 500], ['10s', 10_000], ['2m', 120_000], ['1.5m', 90_000], ['2 h', 7_200_000], [' 1s ', 1000], ['0s', 0]])('duration %s', (text, expected) => {
+  it.each([['500ms', 500], ['10s', 10_000], ['2m', 120_000], ['1.5m', 90_000], ['2 h', 7_200_000], [' 1s ', 1000], ['0s', 0], ['1d', 86_400_000]])('duration %s', (text, expected) => {
     expect(parseDuration(text)).toBe(expected)
   })
 
-  it.each(['10', '', 's', '-1s', '1 S', '1d', '1e3s', '1s2m', '١s', '1toString', 10, null, undefined, `${'9'.repeat(15)}h`])('no duration: %j', (text) => {
+  it.each(['10', '', 's', '-1s', '1 S', '1 D', '1e3s', '1s2m', '١s', '1toString', 10, null, undefined, `${'9'.repeat(15)}h`])('no duration: %j', (text) => {
     expect(parseDuration(text)).toBeUndefined()
   })
 
