@@ -41,7 +41,7 @@ async function suites(projects: readonly string[]): Promise<void> {
   const file = join(folder, 'report.json')
   try {
     const ok = await step(`suites: ${projects.join(', ')}`, 'vitest', [
-      'run', '--config', '.config/vitest.config.ts', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`,
+      'run', '--config', '.config/vitest.config.ts', '--reporter=default', '--reporter=./.config/failures-at-once.ts', '--reporter=json', `--outputFile.json=${file}`,
       ...projects.flatMap((project) => ['--project', project]),
     ])
     const report = JSON.parse(await readFile(file, 'utf8')) as Report
