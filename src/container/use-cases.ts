@@ -186,11 +186,10 @@ export async function makeDecider(root: Root) {
   }
 }
 
-/** Nothing of it is loaded before guix-daemon has its answer, nor where there are no machines to say anything of. */
+/** Nothing of it is loaded before guix-daemon has its answer. */
 function refusalNotes(stateDirectory: string): DecidePorts['noteRefusal'] {
   let file: Refusals | undefined
   return async (request, outcome, verdicts) => {
-    if (verdicts.length === 0) return
     const [{ RefusalFile }, { verdictRecords }] = await Promise.all([import('../state/refusals.js'), import('../offload/verdict-records.js')])
     file ??= new RefusalFile(stateDirectory)
     const { derivation, system, features } = request

@@ -48,7 +48,9 @@ export async function decide(request: BuildRequest, limits: BuildLimits, ports: 
   if (selection.kind !== 'chosen') {
     tellRejections(selection, ports)
     const reply = answerWithout(selection, request, ports.answerPolicy)
-    return { reply, afterwards: () => ports.noteRefusal(request, reply === 'decline' ? 'declined' : 'postponed', selection.verdicts) }
+    // That no machine builds for the system says nothing of any of them, and is so again for every build.
+    const telling = selection.verdicts.some(({ machine }) => machine.systems.includes(request.system))
+    return { reply, afterwards: async () => (telling ? ports.noteRefusal(request, reply === 'decline' ? 'declined' : 'postponed', selection.verdicts) : undefined) }
   }
   tellChoice(selection, ports)
   const selectMilliseconds = ports.monotonic() - started

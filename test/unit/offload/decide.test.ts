@@ -92,12 +92,20 @@ describe('the answer to a request', () => {
     ['unreachable', { ...here, system: 'aarch64-linux' }, 'postpone'],
   ] as const)('is, with %s and %j: %s', async (kind, request, reply) => {
     const scene = new Scene()
-    const decision = await scene.decide({ kind, verdicts: [{ machine: machine('b1'), code: 'slots-taken', reason: '1 of 1 slots taken' }] }, {}, request)
+    const decision = await scene.decide({ kind, verdicts: [{ machine: machine('b1', { systems: [request.system] }), code: 'slots-taken', reason: '1 of 1 slots taken' }] }, {}, request)
     expect(decision.reply).toBe(reply)
     // Kept once guix-daemon has its answer, not before.
     expect(scene.refusals).toEqual([])
     if (decision.reply !== 'accept') await decision.afterwards()
     expect(scene.refusals).toEqual([`${reply}d 1`])
+  })
+
+  it('is not kept where no machine builds for the system', async () => {
+    const scene = new Scene()
+    const decision = await scene.decide({ kind: 'none', verdicts: [{ machine: machine('b1', { systems: ['x86_64-linux'] }), code: 'unsuited', reason: 'builds for x86_64-linux only' }] }, {}, { ...here, system: 'armhf-linux' })
+    if (decision.reply !== 'accept') await decision.afterwards()
+    expect(decision.reply).toBe('decline')
+    expect(scene.refusals).toEqual([])
   })
 
   it('comes with the reasons of machines that could have, and none for those that never could', async () => {
