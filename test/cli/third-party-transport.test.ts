@@ -17,9 +17,12 @@ const run = (program: string, ...parameters: string[]): string => execFileSync(p
 /** The sources that the guide for authors shows, to be compiled with the rest. */
 function writeGuide(folder: string): void {
   const sources = [...readFileSync(join(checkout, 'plugins/README.md'), 'utf8').matchAll(/^```ts\n\/\/ ((?:src|test)\/\S+)\n(.*?)^```$/gms)]
-  expect(sources.map(([, path]) => path)).toEqual(['src/contribute.ts', 'src/podman-transport.ts', 'test/conformance.test.ts'])
+  expect(sources.map(([, path]) => path)).toEqual(['src/contribute.ts', 'src/podman-transport.ts', 'test/conformance.test.ts', 'test/source.test.ts'])
   for (const part of ['src', 'test']) mkdirSync(join(folder, part), { recursive: true })
   for (const [, path = '', text = ''] of sources) writeFileSync(join(folder, path), text)
+  writeFileSync(join(folder, 'src/inventory-source.d.ts'), "import type { MachineSource, PluginHost } from 'guix-offload/plugin-api'\nexport declare function inventorySource(host: PluginHost): MachineSource\n")
+  const server = ['add(entry: object)', 'refuse()', 'saysNothing()', 'restore()', 'stop()'].map((method) => `${method}: Promise<void>`).join('; ')
+  writeFileSync(join(folder, 'test/inventory.d.ts'), `export declare function startInventory(names: readonly string[]): Promise<{ readonly url: string; ${server} }>\n`)
   writeFileSync(join(folder, 'test/container.d.ts'), 'export declare function startContainer(folder: string): Promise<{ name: string, signal(name: NodeJS.Signals): Promise<void>, remove(): Promise<void> }>\n')
 }
 
