@@ -1,5 +1,5 @@
 /**
- * Three hundred derivations that depend on each other, on four machines with three slots each, while machines die and come back at random and both sides collect garbage. The
+ * Three hundred derivations that depend on each other, on four machines with three slots each, while machines die and come back at random. The
  * random numbers have a seed, and at most two machines are dead at a time. Everything is built, is what a machine without the others builds, and nothing is left or has grown.
  */
 import { readdir, readFile } from 'node:fs/promises'
