@@ -2,7 +2,7 @@
  * What people see when something on the master is set up wrong: one line that says what, where and how to mend it, from the commands and, through guix-daemon, from the hook.
  * Each test breaks one thing and mends it again; the build at the end goes through.
  */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Farm, startFarm } from '../support/farm.js'
 import { buildDerivation } from '../testbed/derivations.js'
 import { waitFor } from '../testbed/wait.js'
@@ -16,6 +16,7 @@ let builds = 0
 beforeAll(async () => {
   farm = await startFarm({ name: 'misconfigured', master: { daemon: 'unprivileged' }, builders: [{ name: 'b1' }] })
 })
+beforeEach(() => farm.forgetFailures())
 afterAll(() => farm[Symbol.asyncDispose]())
 
 interface Mishap {
@@ -171,7 +172,9 @@ it('a state folder that is not ours: test warns, a build waits and says why, and
     let log = ''
     const building = build((text) => (log += text))
     building.catch(() => undefined)
-    await waitFor('the warning', () => /^guix offload: warning: machine 'b1:22': \/var\/guix\/offload\/b1:22\/0: taking a build slot: EACCES.*\/var\/guix\/offload and all in it must be writable for the user that guix-daemon runs as$/m.test(log), 15_000)
+    await waitFor('the warning', () => /^guix offload: warning: machine 'b1:22': \/var\/guix\/offload\/b1:22\/0: taking a build slot: EACCES.*\/var\/guix\/offload and all in it must be writable for the user that guix-daemon runs as$/m.test(log), 15_000).catch((error: unknown) => {
+      throw new Error(`${String(error)}; the log says: ${log}`)
+    })
     await farm.master.sh('chown -R guix-daemon /var/guix/offload')
     expect(await building).toMatchObject({ built: true, failure: undefined })
   })
