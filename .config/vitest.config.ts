@@ -10,22 +10,23 @@ const alias = { 'guix-offload/plugin-api/testing': source('plugin-api/testing/in
  * `unit` and `golden` run in seconds and touch nothing outside a temporary folder; `testbed`, `cli`, `conformance` and `integration`
  * start real daemons and servers and need root on Debian.
  */
-const project = (name: string, timeout: number, fileParallelism: boolean, globalSetup: string[] = [], retry = 0) => ({
+const project = (name: string, timeout: number, fileParallelism: boolean, globalSetup: string[] = []) => ({
   root,
   resolve: { alias },
-  test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout: timeout, hookTimeout: timeout, fileParallelism, globalSetup, retry, pool: 'forks' as const },
+  test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout: timeout, hookTimeout: timeout, fileParallelism, globalSetup, pool: 'forks' as const },
 })
 
 export default defineConfig({
   root,
   test: {
+    // Most of them wait for machines, not for a processor.
+    maxWorkers: 3,
     projects: [
       project('unit', 20_000, true),
       project('cli', 60_000, true, ['test/cli/build.ts']),
       project('conformance', 120_000, true),
       project('testbed', 600_000, false),
-      // Real daemons on a machine that does other things besides: one more try tells a busy moment from a fault. The report shows what needed it.
-      project('integration', 600_000, true, [], 0),
+      project('integration', 600_000, true),
     ],
   },
 })
