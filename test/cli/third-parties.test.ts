@@ -1,6 +1,6 @@
-/** A transport by somebody who has nothing but the packed package: compiled with its test, tested with the conformance suite, and used by the program. */
+/** Plugins by somebody who has nothing but the packed package: compiled with their tests, tested with the conformance suites; the transport is then used by the program. */
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,7 +12,23 @@ const { devDependencies } = JSON.parse(readFileSync(join(checkout, 'package.json
 let home: string
 let plugin: string
 
-const run = (program: string, ...parameters: string[]): string => execFileSync(program, parameters, { cwd: plugin, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+const runIn = (folder: string, program: string, ...parameters: string[]): string => execFileSync(program, parameters, { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+const run = (program: string, ...parameters: string[]): string => runIn(plugin, program, ...parameters)
+
+interface Report {
+  readonly numTotalTests: number
+  readonly numPassedTests: number
+  readonly testResults: readonly { readonly assertionResults: readonly { readonly fullName: string }[] }[]
+}
+
+/** Runs a package's own tests and gives their names: all of them have passed. */
+function conformance(folder: string): string[] {
+  const file = join(folder, 'report.json')
+  runIn(folder, 'npx', 'vitest', 'run', '--reporter=json', `--outputFile=${file}`)
+  const { numTotalTests, numPassedTests, testResults } = JSON.parse(readFileSync(file, 'utf8')) as Report
+  expect(numPassedTests).toBe(numTotalTests)
+  return testResults.flatMap(({ assertionResults }) => assertionResults.map(({ fullName }) => fullName))
+}
 
 /** The sources that the guide for authors shows, to be compiled with the rest. */
 function writeGuide(folder: string): void {
@@ -39,11 +55,7 @@ afterAll(() => rmSync(home, { recursive: true, force: true }))
 
 describe('a transport by somebody else', () => {
   it('passes the conformance suite of the packed package', () => {
-    const report = join(home, 'report.json')
-    run('npx', 'vitest', 'run', '--reporter=json', `--outputFile=${report}`)
-    const { numTotalTests, numPassedTests, testResults } = JSON.parse(readFileSync(report, 'utf8')) as { numTotalTests: number; numPassedTests: number; testResults: { assertionResults: { fullName: string }[] }[] }
-    expect(numPassedTests).toBe(numTotalTests)
-    const names = testResults.flatMap(({ assertionResults }) => assertionResults.map(({ fullName }) => fullName))
+    const names = conformance(plugin)
     expect(names).toContain('transport local aborted channels leave no command behind that writes')
     expect(names).toContain('transport local sockets hold the machine back when we do not read')
     expect(names.filter((name) => name.includes('refuses another host key'))).toEqual([])
@@ -60,5 +72,19 @@ describe('a transport by somebody else', () => {
     const { stdout } = await runCli(['test', '--json', machines], { program, environment: { ...environment, GUIX_OFFLOAD_CONFIG: config } })
     // No name server knows `here`: nothing else could have reached it.
     expect(JSON.parse(stdout)).toMatchObject([{ name: 'here', steps: expect.arrayContaining([expect.objectContaining({ step: 'reach', outcome: 'ok' })]) as unknown }])
+  })
+})
+
+describe.each([
+  ['machines-consul', 'machine source consul gives up at once when aborted while nobody answers it, and within seconds otherwise'],
+  ['scheduler-two-choices', 'strategy two-choices bears its name'],
+])('%s by somebody else', (name, test) => {
+  it('passes the conformance suite of the packed package', () => {
+    const folder = join(home, name)
+    cpSync(join(checkout, 'test/fixtures/plugins', name), folder, { recursive: true })
+    // What the transport's package has installed serves here as well.
+    symlinkSync(join(plugin, 'node_modules'), join(folder, 'node_modules'))
+    runIn(folder, 'npm', 'run', '--silent', 'build')
+    expect(conformance(folder)).toContain(test)
   })
 })
