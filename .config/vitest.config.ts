@@ -20,7 +20,7 @@ export default defineConfig({
   root,
   test: {
     // Most of them wait for machines, not for a processor.
-    maxWorkers: 3,
+    maxWorkers: 2,
     projects: [
       project('unit', 20_000, true),
       project('cli', 60_000, true, ['test/cli/build.ts']),

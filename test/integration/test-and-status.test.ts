@@ -106,7 +106,7 @@ beforeAll(async () => {
     [b4, {}],
     [b5, {}],
   ], { privateKey })
-  await master.writeFile('/etc/guix/offload.yaml', 'timeouts: { connect: 2s, handshake: 3s }\n', 0o644, 'guix-daemon')
+  await master.writeFile('/etc/guix/offload.yaml', 'timeouts: { connect: 2s, handshake: 8s }\n', 0o644, 'guix-daemon')
 })
 afterAll(() => farm[Symbol.asyncDispose]())
 
@@ -125,7 +125,7 @@ const expected: readonly (readonly [name: string, failed: string, passed: readon
   ['nowhere', 'reach', [], 'name-not-found', /the name nowhere cannot be resolved \(seen (ENOTFOUND|EAI_AGAIN)/, /spelling/],
   ['refused', 'reach', [], 'connection-refused', /nothing listens on 10\.99\.0\.\d+:2222/, /Is the SSH server running/],
   ['hole', 'reach', [], 'connect-timeout', /no answer from 10\.99\.0\.200:22 within 2 s/, /firewall/],
-  ['silent', 'reach', [], 'handshake-timeout', /no SSH server spoke within 3 s/, /overloaded or suspended/],
+  ['silent', 'reach', [], 'handshake-timeout', /no SSH server spoke within 8 s/, /overloaded or suspended/],
   ['web', 'reach', [], 'not-an-ssh-server', /seen "HTTP\/1\.1 400 Bad Request/, /Check the port/],
   ['changed-host-key', 'host-key', ['reach'], 'host-key-mismatch', /expected ssh-ed25519 SHA256:\S{43}, seen ssh-ed25519 SHA256:\S{43}\)/, /ssh-keygen -l -f/],
   ['bad-host-key', 'host-key', [], 'host-key-invalid', /machines\.scm:\d+:\d+: reading the host key/, /ssh_host_ed25519_key\.pub/],
@@ -162,11 +162,11 @@ describe('test', () => {
   })
 
   it('takes no longer for all of them than for the slowest', () => {
-    expect(seconds).toBeLessThan(15)
+    expect(seconds).toBeLessThan(25)
   })
 
   it('finds the sound one sound, though seventeen are not', () => {
-    expect(of('b1')).toMatchObject({ ok: true, port: 22, warnings: [] })
+    expect(of('b1'), JSON.stringify(of('b1'))).toMatchObject({ ok: true, port: 22, warnings: [] })
     expect(of('b1')?.steps).toEqual([
       { step: 'reach', outcome: 'ok', detail: expect.stringMatching(/^round trip [\d.]+ ms$/) as string, seconds: expect.any(Number) as number, error: null },
       { step: 'host-key', outcome: 'ok', detail: expect.stringMatching(/^ssh-ed25519 SHA256:/) as string, seconds: null, error: null },
