@@ -2,6 +2,7 @@ import { createConnection } from 'node:net'
 import { MachineError, ProtocolError } from '../errors/offload-error.js'
 import { DaemonSession } from '../protocol/daemon-session.js'
 import { DaemonError } from '../protocol/daemon-error.js'
+import { despiteFirstUse } from '../protocol/first-use.js'
 import type { Consumer } from '../protocol/consumer.js'
 import type { PathInfo } from '../protocol/replies.js'
 import { DuplexChannel } from '../remote-store/duplex-channel.js'
@@ -25,7 +26,7 @@ export class LocalDaemon {
    */
   static async open(socket: string, signal?: AbortSignal): Promise<LocalDaemon> {
     try {
-      return new LocalDaemon(await DaemonSession.open(new DuplexChannel(createConnection(socket)), { signal }))
+      return new LocalDaemon(await despiteFirstUse(() => DaemonSession.open(new DuplexChannel(createConnection(socket)), { signal })))
     } catch (error) {
       if (error instanceof MachineError && error.code === 'daemon-connection-lost') throw unreachable(socket, error)
       throw error

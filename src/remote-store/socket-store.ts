@@ -2,6 +2,7 @@ import type { Connection, Log } from '../plugin-api/index.js'
 import type { ByteChannel } from '../protocol/byte-channel.js'
 import { DaemonSession } from '../protocol/daemon-session.js'
 import type { Consumer } from '../protocol/consumer.js'
+import { despiteFirstUse } from '../protocol/first-use.js'
 import type { Rung } from '../state/rung-memory.js'
 import { atMachine, type Place } from './at-machine.js'
 import { buildOverdue, verdictGraceMs, waitsForCollection } from './daemon-silent.js'
@@ -221,11 +222,13 @@ async function openSession(connection: Connection, options: SocketStoreOptions):
   const place = { machine: labelOf(machine), step: 'reaching its guix-daemon', subject: machine.daemonSocket }
   const { signal, greetingMs, openChannel = openSocketChannel } = options
   try {
-    const guard = new StallGuard(await openChannel(connection, { signal, greetingMs }), place.machine, greetingMs)
-    const session = await DaemonSession.open(guard, { signal, onLog: patient(guard, options.onLog) })
-    guard.limitMs = options.stallMs
-    guard.step = 'waiting for its guix-daemon'
-    return { guard, session }
+    return await despiteFirstUse(async () => {
+      const guard = new StallGuard(await openChannel(connection, { signal, greetingMs }), place.machine, greetingMs)
+      const session = await DaemonSession.open(guard, { signal, onLog: patient(guard, options.onLog) })
+      guard.limitMs = options.stallMs
+      guard.step = 'waiting for its guix-daemon'
+      return { guard, session }
+    })
   } catch (error) {
     throw atMachine(error, place)
   }

@@ -126,7 +126,10 @@ export class PatternCompiler {
   }
 }
 
-const isDots = (value: Value | undefined): boolean => isIdentifier(value) && /^(?:\.\.\.|___|\.\.\d+|__\d+)$/.test(value.name)
+const isDots = (value: Value | undefined): boolean => isIdentifier(value) && isEllipsis(value.name)
+
+/** The first look is for speed: few names begin so, and the expression is compiled when it is first used. */
+const isEllipsis = (name: string): boolean => (name.startsWith('.') || name.startsWith('_')) && /^(?:\.\.\.|___|\.\.\d+|__\d+)$/.test(name)
 
 /** The same pattern with other slots. */
 function move(pattern: Pattern, slots: ReadonlyMap<number, number>): Pattern {

@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest'
+import { DaemonError } from '../../../src/protocol/daemon-error.js'
+import { despiteFirstUse } from '../../../src/protocol/first-use.js'
+
+const greeting = (text: string) => new DaemonError('greeting the daemon', text, 1, '')
+// As guix-daemon 1.5.0 said it to one of several first clients.
+const raced = "creating symlink from `/var/guix/gcroots/profiles' to `/var/guix/profiles': File exists\n"
+
+describe('the first clients of a daemon', () => {
+  it('come again when another one has made what the daemon was about to make', async () => {
+    const outcomes: (Error | string)[] = [greeting(raced), greeting("creating directory `/var/guix/temproots': File exists"), 'a session']
+    expect(await despiteFirstUse(async () => {
+      const outcome = outcomes.shift()
+      if (outcome instanceof Error) throw outcome
+      return outcome
+    })).toBe('a session')
+  })
+
+  it.each([
+    ['another complaint of the daemon', greeting('disk full')],
+    ['what is not the daemon\'s', new Error(raced)],
+  ])('do not for %s', async (_, error) => {
+    let attempts = 0
+    await expect(despiteFirstUse(async () => {
+      attempts += 1
+      throw error
+    })).rejects.toBe(error)
+    expect(attempts).toBe(1)
+  })
+
+  it('do not come for ever', async () => {
+    let attempts = 0
+    await expect(despiteFirstUse(async () => {
+      attempts += 1
+      throw greeting(raced)
+    })).rejects.toMatchObject({ code: 'daemon-error' })
+    expect(attempts).toBe(4)
+  })
+})
