@@ -1,8 +1,8 @@
 /** The service file of Avahi (avahi.service(5)), which avahi-daemon announces as long as it is there. */
-import { randomBytes } from 'node:crypto'
-import { open, readFile, rename, rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { ConfigurationError } from '../../errors/offload-error.js'
+import { replaceFile } from '../../state/replace-file.js'
 import { serviceType, txtStrings, type Advertisement } from './advertisement.js'
 
 export const serviceFile = '/etc/avahi/services/guix-offload.service'
@@ -38,21 +38,11 @@ export async function installServiceFile(root: string, xml: string): Promise<boo
   const path = join(root, serviceFile)
   const before = await ours(path)
   if (before === xml) return false
-  // Avahi reads what ends in .service.
-  const temporary = `${path}.${randomBytes(6).toString('hex')}`
   try {
-    const handle = await open(temporary, 'wx', 0o644)
-    try {
-      await handle.writeFile(xml)
-      await handle.chmod(0o644)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await rename(temporary, path)
+    // Its temporary name does not end in .service, and Avahi does not read it.
+    await replaceFile(path, xml)
     return true
   } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => undefined)
     throw notWritten(cause, path)
   }
 }
