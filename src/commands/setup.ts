@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import * as Flags from '@oclif/core/flags'
+import { evaluatorBytecode } from '../container/scheme-toolkit.js'
 import { readEnvironment } from '../config/environment.js'
 import { runCommand } from '../offload/setup/run-command.js'
 import { setUp } from '../offload/setup/set-up.js'
@@ -28,6 +29,7 @@ export default class Setup extends BaseCommand {
       searchPath: process.env.PATH ?? '',
       run: runCommand,
       machineFiles: () => machineFiles(process.execPath, program, configurationDirectory, this.interrupted()),
+      bytecode: evaluatorBytecode(),
     }, { dryRun: flags['dry-run'], undo: flags.undo })
     report.warnings.forEach((message) => this.warning(message))
     return this.present(setupLines(report), setupJson(report), true)

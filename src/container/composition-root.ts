@@ -86,7 +86,7 @@ async function chosenFrom(root: Root) {
     errors: errorFactory,
     log: root.resolve(tokens.log),
     options: configuration.plugins[name],
-    scheme: async () => (await import('../scheme/toolkit.js')).schemeToolkit,
+    scheme: async () => (await import('./scheme-toolkit.js')).loadSchemeToolkit(),
     readTrustedFile: async (path) => {
       const { readTrustedText } = await import('../config/trusted-file.js')
       return readTrustedText(path, { step: 'reading a file of code' })

@@ -41,7 +41,7 @@ export class HostFiles {
     return real !== undefined && root !== '/' && real.startsWith(root) ? real.slice(root.length) : real
   }
 
-  write(path: string, content: string, mode: number): void {
+  write(path: string, content: string | Uint8Array, mode: number): void {
     const target = this.at(path)
     const temporary = `${target}.${randomBytes(6).toString('hex')}~`
     this.permitted('writing', path, () => {

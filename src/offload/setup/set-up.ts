@@ -3,6 +3,7 @@ import { dropIn, dropInPath, readDaemonService, type DaemonService } from './dae
 import { findGuix } from './find-guix.js'
 import { HostFiles } from './host-files.js'
 import { instructionsFor } from './instructions.js'
+import { dropBytecode, putBytecode, type Bytecode } from './bytecode.js'
 import { dropFile, putFile } from './own-file.js'
 import type { SetupChange, SetupReport } from './report.js'
 import { stableNode } from './stable-node.js'
@@ -21,6 +22,8 @@ export interface SetupNeeds {
   readonly run: (command: readonly string[]) => Promise<string | undefined>
   /** What guix-daemon's user must be able to read besides the programs. */
   readonly machineFiles: () => Promise<MachineFiles>
+  /** What is compiled ahead, among our own files. */
+  readonly bytecode?: Bytecode | undefined
 }
 
 export interface SetupOptions {
@@ -36,11 +39,11 @@ export interface SetupOptions {
 export async function setUp(needs: SetupNeeds, options: SetupOptions): Promise<SetupReport> {
   const files = new HostFiles(needs.root)
   const service = readDaemonService(files)
-  const outcome = options.undo ? takeDown(files, options) : await putUp(files, service, needs, options)
+  const outcome = options.undo ? takeDown(files, needs, options) : await putUp(files, service, needs, options)
   const reloads = service !== undefined && outcome.changes.some(({ action, subject }) => action !== 'keep' && subject === dropInPath)
   const reload = reloads ? await reloadSystemd(files, needs, options) : { changes: [], warnings: [] }
   const changes = [...outcome.changes, ...reload.changes]
-  const changed = changes.some(({ action }) => action !== 'keep')
+  const changed = changes.some(({ action, subject }) => action !== 'keep' && (subject === wrapperPath || subject === dropInPath))
   return {
     dryRun: options.dryRun,
     changes,
@@ -62,18 +65,20 @@ async function putUp(files: HostFiles, service: DaemonService | undefined, needs
   const wanted = service === undefined ? [wrapper(programs)] : [wrapper(programs), dropIn]
   for (const file of wanted) putFile(files, file, true)
   const changes = wanted.map((file) => putFile(files, file, dryRun))
+  const compiled = await putBytecode(files, needs.bytecode, dryRun)
   const warnings = [
+    ...compiled.warnings,
     ...(node === undefined ? [`${needs.node} is garbage-collected once no profile has it: install node in a profile and run this again`] : []),
     ...(service === undefined ? [] : settingWarnings(service)),
     ...(service === undefined ? [] : accessWarnings(files, service.user, programs, await needs.machineFiles())),
   ]
-  return { changes, warnings }
+  return { changes: [...changes, ...compiled.changes], warnings }
 }
 
-function takeDown(files: HostFiles, { dryRun }: SetupOptions): Outcome {
+function takeDown(files: HostFiles, { bytecode }: SetupNeeds, { dryRun }: SetupOptions): Outcome {
   const paths = [dropInPath, wrapperPath]
   for (const path of paths) dropFile(files, path, true)
-  return { changes: paths.flatMap((path) => dropFile(files, path, dryRun)), warnings: [] }
+  return { changes: [...paths.flatMap((path) => dropFile(files, path, dryRun)), ...dropBytecode(files, bytecode, dryRun)], warnings: [] }
 }
 
 function settingWarnings(service: DaemonService): string[] {

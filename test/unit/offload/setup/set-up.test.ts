@@ -53,6 +53,9 @@ function needs(changes: Partial<SetupNeeds> = {}): SetupNeeds {
   }
 }
 
+const bytecodePath = '/opt/guix offload/dist/scheme/toolkit.cjs.v20-x64-1-1.bytecode'
+const bytecode = { path: bytecodePath, make: () => Promise.resolve(Buffer.from([1, 0xff])) }
+
 const now = { dryRun: false, undo: false }
 const undo = { dryRun: false, undo: true }
 
@@ -277,5 +280,40 @@ describe('set-up with systemd', () => {
       expect(warnings).toEqual(['the machines could not be listed, so their keys were not looked at: no such file'])
       expect(changes).toHaveLength(3)
     })
+  })
+})
+
+describe('what set-up compiles ahead', () => {
+  beforeEach(() => put('/opt/guix offload/dist/scheme/toolkit.cjs', ''))
+  const folder = () => readdir(join(root, dirname(bytecodePath)))
+
+  it('is written once, readable by guix-daemon\'s user, and removed by undo', async () => {
+    await setUp(needs({ bytecode }), now)
+    expect(await readFile(join(root, bytecodePath))).toEqual(Buffer.from([1, 0xff]))
+    expect((await stat(join(root, bytecodePath))).mode & 0o777).toBe(0o644)
+    const then = await snapshot()
+    const again = await setUp(needs({ bytecode: { ...bytecode, make: () => Promise.reject(new Error('made twice')) } }), now)
+    expect(again.changes.at(-1)).toEqual({ action: 'keep', subject: bytecodePath })
+    expect(await snapshot()).toEqual(then)
+    const { changes } = await setUp(needs({ bytecode }), undo)
+    expect(changes).toContainEqual({ action: 'remove', subject: bytecodePath })
+    expect(await folder()).toEqual(['toolkit.cjs'])
+  })
+
+  it('takes the place of what an earlier node left, without a word about the daemon', async () => {
+    await setUp(needs({ bytecode }), now)
+    const path = bytecodePath.replace('v20', 'v22')
+    const report = await setUp(needs({ bytecode: { ...bytecode, path } }), now)
+    expect(report.changes.filter(({ action }) => action !== 'keep')).toEqual([{ action: 'write', subject: path }])
+    expect(await folder()).toEqual(['toolkit.cjs', 'toolkit.cjs.v22-x64-1-1.bytecode'])
+    expect(report.instructions).toEqual((await setUp(needs({ bytecode: { ...bytecode, path } }), now)).instructions)
+  })
+
+  it('is not made in a dry run, and only costs a warning where it cannot be written', async () => {
+    await setUp(needs({ bytecode }), { dryRun: true, undo: false })
+    expect(await folder()).toEqual(['toolkit.cjs'])
+    const blocked = { ...bytecode, path: '/opt/guix offload/dist/scheme/toolkit.cjs/no-folder.bytecode' }
+    const { warnings } = await setUp(needs({ bytecode: blocked }), now)
+    expect(warnings).toEqual([expect.stringMatching(/^machine files are read some milliseconds slower than need be: /)])
   })
 })
