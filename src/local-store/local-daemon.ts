@@ -1,4 +1,4 @@
-import { createConnection } from 'node:net'
+import type { Socket } from 'node:net'
 import { MachineError, ProtocolError } from '../errors/offload-error.js'
 import { DaemonSession } from '../protocol/daemon-session.js'
 import { DaemonError } from '../protocol/daemon-error.js'
@@ -6,6 +6,7 @@ import { despiteFirstUse } from '../protocol/first-use.js'
 import type { Consumer } from '../protocol/consumer.js'
 import type { PathInfo } from '../protocol/replies.js'
 import { DuplexChannel } from '../remote-store/duplex-channel.js'
+import { connectToDaemon } from './connect-to-daemon.js'
 
 /**
  * The daemon of this machine, for what cannot be had without it: facts from its database, protection from collection, signatures where the signing
@@ -25,12 +26,14 @@ export class LocalDaemon {
    * @throws MachineError `local-daemon-unreachable`, never retried elsewhere; the reason of the signal
    */
   static async open(socket: string, signal?: AbortSignal): Promise<LocalDaemon> {
-    try {
-      return new LocalDaemon(await despiteFirstUse(() => DaemonSession.open(new DuplexChannel(createConnection(socket)), { signal })))
-    } catch (error) {
-      if (error instanceof MachineError && error.code === 'daemon-connection-lost') throw unreachable(socket, error)
-      throw error
-    }
+    return new LocalDaemon(await here(despiteFirstUse(async () => {
+      const channel = new DuplexChannel(await connection(socket, signal))
+      try {
+        return await DaemonSession.open(channel, { signal })
+      } catch (error) {
+        throw error instanceof MachineError && error.code === 'daemon-connection-lost' ? unreachable(socket, error.report.problem, error) : error
+      }
+    })))
   }
 
   /**
@@ -94,17 +97,20 @@ async function here<T>(work: Promise<T>): Promise<T> {
 
 /** What goes wrong with this machine's daemon goes wrong whichever machine is to build. */
 function ours(error: unknown): unknown {
-  if (!(error instanceof MachineError || error instanceof ProtocolError)) return error
+  if (!(error instanceof MachineError || error instanceof ProtocolError) || error.retry === 'never') return error
   return new MachineError({ ...error.report, step: `${error.report.step}, with the local guix-daemon`, cause: error }, 'never')
 }
 
-function unreachable(socket: string, error: MachineError): MachineError {
-  const report = {
-    code: 'local-daemon-unreachable',
-    step: 'reaching the local guix-daemon',
-    subject: socket,
-    problem: error.report.problem,
-    cause: error,
+async function connection(socket: string, signal: AbortSignal | undefined): Promise<Socket> {
+  try {
+    return await connectToDaemon(socket, signal)
+  } catch (error) {
+    if (signal?.aborted === true || !(error instanceof Error)) throw error
+    throw unreachable(socket, error.message, error)
   }
+}
+
+function unreachable(socket: string, problem: string, cause: Error): MachineError {
+  const report = { code: 'local-daemon-unreachable', step: 'reaching the local guix-daemon', subject: socket, problem, cause }
   return new MachineError({ ...report, cure: 'Check that guix-daemon runs and that GUIX_DAEMON_SOCKET, if set, names its socket' }, 'never')
 }

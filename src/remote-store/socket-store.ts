@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { OffloadError } from '../errors/offload-error.js'
 import type { Connection, Log } from '../plugin-api/index.js'
 import type { ByteChannel } from '../protocol/byte-channel.js'
 import { DaemonSession } from '../protocol/daemon-session.js'
@@ -43,6 +45,8 @@ interface GuardedSession {
 
 /** Protecting items costs a round trip each; no more time than this is spent on it. */
 const keepBudgetMs = 300
+/** How long clients take to be let in, with a host that is busy. */
+const queuePausesMs = [30, 100, 300]
 /** What the daemon itself needs for one of them. */
 const keepCostMs = 0.3
 
@@ -217,18 +221,35 @@ function patient(guard: StallGuard, onLog: Consumer | undefined): Consumer {
   }
 }
 
+/**
+ * guix-daemon lets five clients wait, and sshd does not wait for its turn. The price is paid for nothing where forwarding is forbidden, but not by those who remember that.
+ * @throws whatever `open` throws in the end
+ */
+async function despiteFullQueue<T>(signal: AbortSignal, open: () => Promise<T>): Promise<T> {
+  for (const pause of queuePausesMs) {
+    try {
+      return await open()
+    } catch (error) {
+      if (!(error instanceof OffloadError) || error.code !== 'forwarding-refused' || error.retry !== 'later') throw error
+      await sleep(pause * (0.5 + Math.random()))
+      signal.throwIfAborted()
+    }
+  }
+  return open()
+}
+
 async function openSession(connection: Connection, options: SocketStoreOptions): Promise<GuardedSession> {
   const { machine } = connection
   const place = { machine: labelOf(machine), step: 'reaching its guix-daemon', subject: machine.daemonSocket }
   const { signal, greetingMs, openChannel = openSocketChannel } = options
   try {
-    return await despiteFirstUse(async () => {
+    return await despiteFullQueue(signal, () => despiteFirstUse(async () => {
       const guard = new StallGuard(await openChannel(connection, { signal, greetingMs }), place.machine, greetingMs)
       const session = await DaemonSession.open(guard, { signal, onLog: patient(guard, options.onLog) })
       guard.limitMs = options.stallMs
       guard.step = 'waiting for its guix-daemon'
       return { guard, session }
-    })
+    }))
   } catch (error) {
     throw atMachine(error, place)
   }

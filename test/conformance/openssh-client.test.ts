@@ -11,6 +11,7 @@ import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { opensshTransport } from '../../plugins/transport-openssh/src/openssh-transport.js'
 import type { BuildMachine, Connection, ConnectTimeouts, OffloadFailure } from '../../src/plugin-api/index.js'
+import { fullSocket } from '../support/full-queue.js'
 import { buildMachine, pluginHost } from '../support/plugin-host.js'
 import { generateKey, startSshd, type Sshd, type SshdOptions } from '../support/sshd.js'
 
@@ -284,6 +285,14 @@ describe('sshd\'s limits', () => {
     third.stdin.end()
     await third.exit
     expect(await say(connection, 'fourth')).toBe('fourth')
+  })
+
+  it('says of a socket whose queue is full that it may be had later', async () => {
+    const path = join(home, 'full')
+    await using _full = await fullSocket(path)
+    await chmod(home, 0o755)
+    const connection = await connect(await serve())
+    expect(await failureOf(connection.openSocket?.(path, { signal: never }) ?? Promise.resolve())).toMatchObject({ code: 'forwarding-refused', retry: 'later' })
   })
 
   it('forwarding to sockets can be switched off', async () => {

@@ -13,6 +13,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import ssh2 from 'ssh2'
 import { ssh2Transport } from '../../plugins/transport-ssh2/src/ssh2-transport.js'
 import type { BuildMachine, Connection, ConnectTimeouts, OffloadFailure } from '../../src/plugin-api/index.js'
+import { fullSocket } from '../support/full-queue.js'
 import { buildMachine, pluginHost } from '../support/plugin-host.js'
 import { freePort, generateKey, startSshd, type Sshd, type SshdOptions } from '../support/sshd.js'
 
@@ -286,6 +287,14 @@ describe('channels', () => {
     expect(forbidden.code).toBe('forwarding-refused')
     const silent = await failureOf(connection.openSocket?.(`${elsewhere}/relative`, { signal: never }) ?? Promise.resolve())
     expect(silent.message).toContain('nothing listens on it')
+  })
+
+  it('says of a socket whose queue is full that it may be had later', async () => {
+    const path = join(home, 'full')
+    await using _full = await fullSocket(path)
+    await chmod(home, 0o755)
+    const connection = await connect(await serve())
+    expect(await failureOf(connection.openSocket?.(path, { signal: never }) ?? Promise.resolve())).toMatchObject({ code: 'forwarding-refused', retry: 'later' })
   })
 
   it('refuses more than MaxSessions, later to be had', async () => {

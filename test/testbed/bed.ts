@@ -122,7 +122,7 @@ export class TestBed implements AsyncDisposable {
     await Promise.all([
       this.#makeKeys(machine),
       checkNode(machine),
-      options.daemon === 'none' ? undefined : machine.daemon.start(),
+      options.daemon === 'none' ? undefined : machine.daemon.start().then(() => machine.daemon.greet()),
     ])
     if (sshd !== false) await machine.startSshd(sshd === true ? {} : sshd)
     return machine

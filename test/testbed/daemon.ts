@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { LocalDaemon } from '../../src/local-store/local-daemon.js'
 import { enterCommand } from './enter.js'
 import type { Machine } from './machine.js'
 import { Service } from './service.js'
@@ -57,6 +58,12 @@ export class GuixDaemon extends Service {
   /** Takes effect at the next start. */
   configure(options: DaemonOptions) {
     this.#options = { ...this.#options, ...options }
+  }
+
+  /** Has it make its folders and its database, as its first client does: several first ones get into each other's way, Guix's own too (src/protocol/first-use.ts). */
+  async greet() {
+    const daemon = await LocalDaemon.open(this.hostSocketPath)
+    daemon.close()
   }
 
   #command(machine: Machine) {

@@ -5,9 +5,9 @@ import { SocketStream } from './channel-streams.js'
 import { abortReason, type Failures } from 'guix-offload-ssh-common/failures.js'
 import type { Master, MasterSetup } from './master.js'
 import { quoteCommand } from 'guix-offload-ssh-common/quote.js'
+import { socketRefused } from 'guix-offload-ssh-common/socket-refused.js'
 import { NoChannel, startCommand, type RunningCommand } from './remote-command.js'
 import { connectSocket } from './remote-socket.js'
-import { socketRefused } from './socket-failure.js'
 
 /** Sessions are shared by all who use the master, and most last a moment. */
 const patienceMs = 5000

@@ -2,12 +2,13 @@ import type { Duplex } from 'node:stream'
 import type { BuildMachine, ChannelContext, ConnectTimeouts, Connection, RemoteProcess } from 'guix-offload/plugin-api'
 import type { ClientChannel, ClientCallback } from 'ssh2'
 import { ChannelSocket } from './channel-streams.js'
-import { channelRefused, socketRefused } from './channel-failure.js'
+import { channelRefused, forbidsSockets } from './channel-failure.js'
 import { abortReason, type Failures } from 'guix-offload-ssh-common/failures.js'
 import type { Session } from './handshake.js'
 import { KeepAlive } from './keep-alive.js'
 import { PromptAcks } from './prompt-acks.js'
 import { quoteCommand } from 'guix-offload-ssh-common/quote.js'
+import { forwardingRefused, socketRefused } from 'guix-offload-ssh-common/socket-refused.js'
 import { receiveWindow, windowFor } from './receive-window.js'
 import { attempt } from './ssh2-internals.js'
 import { remoteProcess, type Subject } from './remote-process.js'
@@ -101,7 +102,7 @@ export class Ssh2Connection implements Connection {
       step,
       (callback) => this.session.client.openssh_forwardOutStreamLocal(path, callback),
       start,
-      (error) => socketRefused(this, this.failures, path, error),
+      (error) => (forbidsSockets(error) ? forwardingRefused(this.failures, path, error.message, error) : socketRefused(this, this.failures, path, error)),
     )
   }
 
