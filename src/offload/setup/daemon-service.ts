@@ -1,4 +1,4 @@
-import { basename, dirname, join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { HostFiles } from './host-files.js'
 import type { OwnFile } from './own-file.js'
 import { serviceAssignments, words } from './unit-file.js'
@@ -20,8 +20,8 @@ export const dropIn: OwnFile = {
 export interface DaemonService {
   /** The account it runs as; root if the unit says nothing. */
   readonly user: string
-  /** Folder of the daemon's program, where its own `guix` is. */
-  readonly programFolder?: string | undefined
+  /** What it starts, if that has an absolute path. */
+  readonly program?: string | undefined
   /** Who else sets `GUIX`, in the order in which systemd reads them; the last one wins. */
   readonly otherSettings: readonly { readonly file: string; readonly value: string; readonly wins: boolean }[]
 }
@@ -31,19 +31,19 @@ export function readDaemonService(files: HostFiles): DaemonService | undefined {
   const main = unitFolders.map((folder) => join(folder, unit)).find((path) => files.stat(path)?.isFile())
   if (main === undefined) return undefined
   let user = 'root'
-  let programFolder: string | undefined
+  let program: string | undefined
   const otherSettings: { file: string; value: string; wins: boolean }[] = []
   for (const file of [main, ...dropIns(files)]) {
     for (const [key, value] of serviceAssignments(files.read(file) ?? '')) {
       if (key === 'User') user = value === '' ? 'root' : value
-      const program = key === 'ExecStart' ? words(value.replace(/^[-@:+!|]+/, ''))[0] : undefined
-      if (program?.startsWith('/') === true) programFolder = dirname(program)
+      const started = key === 'ExecStart' ? words(value.replace(/^[-@:+!|]+/, ''))[0] : undefined
+      if (started?.startsWith('/') === true) program = started
       const guix = key === 'Environment' ? words(value).findLast((word) => word.startsWith('GUIX=')) : undefined
       if (guix === undefined || file === dropInPath) continue
       otherSettings.push({ file, value: guix.slice('GUIX='.length), wins: file !== main && basename(file) > basename(dropInPath) })
     }
   }
-  return { user, programFolder, otherSettings }
+  return { user, program, otherSettings }
 }
 
 /** In the order in which systemd applies them: by file name, a name in a stronger folder hiding the same name in a weaker one. */

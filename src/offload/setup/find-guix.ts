@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { ConfigurationError } from '../../errors/offload-error.js'
 import type { HostFiles } from './host-files.js'
 import { marker } from './own-file.js'
@@ -8,11 +8,11 @@ import { wrapperPath } from './wrapper.js'
 const usualPlaces = ['/run/current-system/profile/bin', '/var/guix/profiles/per-user/root/current-guix/bin', '/usr/bin', '/usr/local/bin']
 
 /**
- * The `guix` that the wrapper hands everything else to: the daemon's own, else the first found. Links are kept, since they are what an upgrade changes. The wrapper
+ * The `guix` that the wrapper hands everything else to: the one beside the daemon's program, else the first found. Links are kept, since they are what an upgrade changes. The wrapper
  * itself does not count, whatever link leads to it: it would start itself for ever.
  */
-export function findGuix(files: HostFiles, programFolder: string | undefined, searchPath: string): string {
-  const folders = [...(programFolder === undefined ? [] : [programFolder]), ...usualPlaces, ...searchPath.split(':').filter((folder) => folder.startsWith('/'))]
+export function findGuix(files: HostFiles, daemon: string | undefined, searchPath: string): string {
+  const folders = [...(daemon === undefined ? [] : [dirname(daemon)]), ...usualPlaces, ...searchPath.split(':').filter((folder) => folder.startsWith('/'))]
   const places = [...new Set(folders.map((folder) => join(folder, 'guix')))]
   const found = places.find((path) => isProgram(files, path))
   if (found !== undefined) return found

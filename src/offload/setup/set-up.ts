@@ -5,6 +5,7 @@ import { HostFiles } from './host-files.js'
 import { instructionsFor } from './instructions.js'
 import { dropBytecode, putBytecode, type Bytecode } from './bytecode.js'
 import { dropFile, putFile } from './own-file.js'
+import { programWarnings } from './program-warnings.js'
 import type { SetupChange, SetupReport } from './report.js'
 import { stableNode } from './stable-node.js'
 import { wrapper, wrapperPath } from './wrapper.js'
@@ -58,7 +59,7 @@ interface Outcome {
 }
 
 async function putUp(files: HostFiles, service: DaemonService | undefined, needs: SetupNeeds, { dryRun }: SetupOptions): Promise<Outcome> {
-  const guix = findGuix(files, service?.programFolder, needs.searchPath)
+  const guix = findGuix(files, service?.program, needs.searchPath)
   const node = stableNode(files, needs.node, needs.searchPath)
   const programs = { node: node ?? needs.node, program: needs.program, guix }
   // First looked at, then written: the second file must not be the one that is refused.
@@ -69,8 +70,11 @@ async function putUp(files: HostFiles, service: DaemonService | undefined, needs
   const warnings = [
     ...compiled.warnings,
     ...(node === undefined ? [`${needs.node} is garbage-collected once no profile has it: install node in a profile and run this again`] : []),
-    ...(service === undefined ? [] : settingWarnings(service)),
-    ...(service === undefined ? [] : accessWarnings(files, service.user, programs, await needs.machineFiles())),
+    ...(service === undefined ? [] : [
+      ...settingWarnings(service),
+      ...programWarnings(files, service),
+      ...accessWarnings(files, service.user, programs, await needs.machineFiles()),
+    ]),
   ]
   return { changes: [...changes, ...compiled.changes], warnings }
 }

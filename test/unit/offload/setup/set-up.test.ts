@@ -242,6 +242,48 @@ describe('set-up with systemd', () => {
     expect(report.warnings[0]).toMatch(warning)
   })
 
+  describe('and what the unit starts', () => {
+    const pulled = '/var/guix/profiles/per-user/root/current-guix/bin/guix-daemon'
+    /** What `wrap` in guix/self.scm yields. */
+    const pulledScript = `#!/gnu/store/abc-guile-3.0.9/bin/guile --no-auto-compile
+!#
+(begin (setenv "GUIX" "/gnu/store/def-guix-command") (unless (getenv "GUIX_STATE_DIRECTORY") (setenv "GUIX_STATE_DIRECTORY" "/var/guix"))\
+ (apply execl "/gnu/store/ghi-guix-daemon-1.4.0/bin/guix-daemon" "guix-daemon" (cdr (command-line))))`
+    const starting = (program: string) => unit.replace('/usr/bin/guix-daemon', program)
+    const warnings = async () => (await setUp(needs(), now)).warnings
+
+    it('sets GUIX itself, as after guix pull: says so, and how to have a program that does not', async () => {
+      await put(unitPath, starting(pulled))
+      await put('/gnu/store/jkl-guix/bin/guix-daemon', pulledScript, 0o755)
+      await mkdir(dirname(join(root, pulled)), { recursive: true })
+      await symlink(join(root, '/gnu/store/jkl-guix/bin/guix-daemon'), join(root, pulled))
+      expect(await warnings()).toEqual([
+        expect.stringMatching(/^\/var\/guix\/.*\/guix-daemon is a script that sets GUIX.*the hook is not used.*guix install --profile=\/var\/guix\/profiles\/guix-daemon guix/),
+      ])
+      await put('/usr/bin/guix-daemon', '\x7fELF', 0o755)
+      expect(await warnings()).toEqual([expect.stringMatching(/Start the program itself: \/usr\/bin\/guix-daemon \(systemctl edit guix-daemon: /)])
+      await put('/etc/systemd/system/guix-daemon.service.d/override.conf', '[Service]\nExecStart=\nExecStart=/usr/bin/guix-daemon\n')
+      expect(await warnings()).toEqual([])
+    })
+
+    it.each([
+      ['the program itself', '\x7fELF (setenv "GUIX" GUIX=', 0],
+      ['a shell script that sets it', '#!/bin/sh\nexport GUIX=/else/guix\nexec guix-daemon "$@"\n', 1],
+      ['a shell script that keeps what is set', '#!/bin/sh\nexport GUIX="${GUIX:-/else/guix}"\nexec guix-daemon "$@"\n', 0],
+      ['a Guile script that keeps what is set', '#!/bin/guile\n!#\n(unless (getenv "GUIX") (setenv "GUIX" "/else/guix"))\n', 0],
+      ['a script that sets something else', '#!/bin/sh\nexport GUIX_LOCPATH=/x MY_GUIX=/y\n', 0],
+    ])('is %s', async (_case, content, expected) => {
+      await put(unitPath, starting('/opt/bin/guix-daemon'))
+      await put('/opt/bin/guix-daemon', content, 0o755)
+      expect(await warnings()).toHaveLength(expected)
+    })
+
+    it('is not there: nothing is known of it', async () => {
+      await put(unitPath, starting('/opt/bin/guix-daemon'))
+      expect(await warnings()).toEqual([])
+    })
+  })
+
   describe('where the daemon has a user of its own', () => {
     beforeEach(async () => {
       await put(unitPath, `${unit}User=guix-daemon\n`)
