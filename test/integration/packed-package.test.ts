@@ -12,6 +12,7 @@ import { waitFor } from '../testbed/wait.js'
 const installed = '/opt/installed'
 const wrapper = '/usr/local/libexec/guix-offload/guix'
 const dropIn = '/etc/systemd/system/guix-daemon.service.d/guix-offload.conf'
+const pulled = '/var/guix/profiles/per-user/root/current-guix/bin/guix-daemon'
 const unit = '/usr/lib/systemd/system/guix-daemon.service'
 const bytecode = /^(?:wrote|unchanged) \/opt\/installed\/lib\/node_modules\/guix-offload\/dist\/scheme\/toolkit-\w+\.cjs\.v[\w.-]+\.bytecode$/
 const bare = ['env', '-i', 'PATH=/usr/bin:/bin']
@@ -27,10 +28,10 @@ afterAll(() => package_[Symbol.asyncDispose]())
 const run = (machine: Machine, args: readonly string[]) => machine.run([...bare, `${installed}/bin/guix-offload`, ...args], { reject: false, cwd: '/' })
 
 /** Starts the daemon as its unit does, with that environment alone. */
-async function startDaemon(machine: Machine, environment: readonly string[]) {
+async function startDaemon(machine: Machine, environment: readonly string[], program: readonly string[] = ['guix-daemon']) {
   await machine.daemon.stop()
   await machine.sh('rm -f /var/guix/daemon-socket/socket')
-  const subprocess = machine.spawn([...bare, ...environment, 'guix-daemon', '--no-substitutes', '--max-jobs=0'], { stdin: 'ignore' }, { user: 'guix-daemon', capabilities: '+chown' })
+  const subprocess = machine.spawn([...bare, ...environment, ...program, '--no-substitutes', '--max-jobs=0'], { stdin: 'ignore' }, { user: 'guix-daemon', capabilities: '+chown' })
   subprocess.catch(() => undefined)
   await waitFor('guix-daemon to serve', async () => (await machine.readFile('/proc/net/unix')).includes('00010000 0001 01 '))
   return { end: () => machine.signal(subprocess, 'SIGTERM') }
@@ -63,8 +64,8 @@ describe.each([
   afterAll(() => farm[Symbol.asyncDispose]())
 
   /** Has one build done by b1, and says by which program. */
-  const offloads = async (environment: readonly string[]) => {
-    const daemon = await startDaemon(farm.master, environment)
+  const offloads = async (environment: readonly string[], program?: readonly string[]) => {
+    const daemon = await startDaemon(farm.master, environment, program)
     const seen = farm.history()
     const commands = new Set<string>()
     const building = buildDerivation(farm.master, { name: 'packed', script: 'echo done > $out; sleep 1' }, {
@@ -112,6 +113,22 @@ describe.each([
     expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: expect.stringContaining('systemctl restart guix-daemon') as string })
     const paths = (listing: string) => listing.split('\n').map((line) => line.split(' ').slice(0, 4).join(' '))
     expect(paths(await files(farm.master))).toEqual(paths(before))
+  })
+
+  it('has its way with the guix-daemon of guix pull, which sets GUIX itself', async () => {
+    // What `wrap` in guix/self.scm yields, with the programs that are here.
+    const guile = (await farm.master.sh(`sed -n '1s/^#!\\([^ ]*\\).*/\\1/p' $(readlink -f $(command -v guix))`)).trim()
+    await farm.master.writeFile(pulled, `#!${guile} --no-auto-compile\n!#\n(begin (setenv "GUIX" "/usr/bin/guix") (apply execl "/usr/bin/guix-daemon" "guix-daemon" (cdr (command-line))))\n`)
+    await farm.master.sh(`chmod 755 ${pulled}; cp ${unit} /run/unit; sed -i 's|^ExecStart=[^ ]*|ExecStart=${pulled}|' ${unit}`)
+    expect((await run(farm.master, ['setup'])).exitCode).toBe(0)
+    const written = await farm.master.readFile(dropIn)
+    const environment = /^Environment=(\S+)$/m.exec(written)?.[1] ?? ''
+    const [launcher = '', program = ''] = /^ExecStart=(.+)$/m.exec(written)?.[1]?.split(' ') ?? []
+    expect(program).toBe(pulled)
+    expect(await offloads([environment], [launcher, program])).toHaveLength(1)
+    expect(await offloads([environment], [launcher, '/usr/bin/guix-daemon'])).toHaveLength(1)
+    await run(farm.master, ['setup', '--undo'])
+    await farm.master.sh(`mv /run/unit ${unit}; rm -r /var/guix/profiles/per-user/root/current-guix`)
   })
 
   it('prints what to put where, if there is no unit, and that works as printed', async () => {

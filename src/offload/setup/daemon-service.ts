@@ -1,5 +1,7 @@
 import { basename, join } from 'node:path'
+import { parseExecStart, type ExecStart } from './exec-start.js'
 import type { HostFiles } from './host-files.js'
+import { launcherPath } from './launcher.js'
 import type { OwnFile } from './own-file.js'
 import { serviceAssignments, words } from './unit-file.js'
 import { wrapperPath } from './wrapper.js'
@@ -10,18 +12,18 @@ const unitFolders = ['/etc/systemd/system', '/run/systemd/system', '/usr/local/l
 
 export const dropInPath = `/etc/systemd/system/${unit}.d/guix-offload.conf`
 
-export const dropIn: OwnFile = {
-  path: dropInPath,
-  mode: 0o644,
-  content: (header) => [...header, '[Service]', `Environment=GUIX=${wrapperPath}`, ''].join('\n'),
+/** @param launched - What is started by the launcher, in its place. */
+export function dropIn(launched: ExecStart | undefined): OwnFile {
+  const start = launched === undefined ? [] : ['ExecStart=', `ExecStart=${launched.prefix}${launcherPath} ${launched.program}${launched.rest}`]
+  return { path: dropInPath, mode: 0o644, content: (header) => [...header, '[Service]', `Environment=GUIX=${wrapperPath}`, ...start, ''].join('\n') }
 }
 
 /** What systemd knows of guix-daemon. */
 export interface DaemonService {
   /** The account it runs as; root if the unit says nothing. */
   readonly user: string
-  /** What it starts, if that has an absolute path. */
-  readonly program?: string | undefined
+  /** How others than us have it started; undefined where that is too unusual to be understood. */
+  readonly start?: ExecStart | undefined
   /** Who else sets `GUIX`, in the order in which systemd reads them; the last one wins. */
   readonly otherSettings: readonly { readonly file: string; readonly value: string; readonly wins: boolean }[]
 }
@@ -31,19 +33,19 @@ export function readDaemonService(files: HostFiles): DaemonService | undefined {
   const main = unitFolders.map((folder) => join(folder, unit)).find((path) => files.stat(path)?.isFile())
   if (main === undefined) return undefined
   let user = 'root'
-  let program: string | undefined
+  let start: ExecStart | undefined
   const otherSettings: { file: string; value: string; wins: boolean }[] = []
   for (const file of [main, ...dropIns(files)]) {
+    const wins = file !== main && basename(file) > basename(dropInPath)
     for (const [key, value] of serviceAssignments(files.read(file) ?? '')) {
       if (key === 'User') user = value === '' ? 'root' : value
-      const started = key === 'ExecStart' ? words(value.replace(/^[-@:+!|]+/, ''))[0] : undefined
-      if (started?.startsWith('/') === true) program = started
+      if (key === 'ExecStart' && file !== dropInPath) start = parseExecStart(value, file, wins)
       const guix = key === 'Environment' ? words(value).findLast((word) => word.startsWith('GUIX=')) : undefined
       if (guix === undefined || file === dropInPath) continue
-      otherSettings.push({ file, value: guix.slice('GUIX='.length), wins: file !== main && basename(file) > basename(dropInPath) })
+      otherSettings.push({ file, value: guix.slice('GUIX='.length), wins })
     }
   }
-  return { user, program, otherSettings }
+  return { user, start, otherSettings }
 }
 
 /** In the order in which systemd applies them: by file name, a name in a stronger folder hiding the same name in a weaker one. */

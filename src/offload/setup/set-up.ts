@@ -2,9 +2,10 @@ import { accessWarnings, type MachineFiles } from './access-warnings.js'
 import { dropIn, dropInPath, readDaemonService, type DaemonService } from './daemon-service.js'
 import { findGuix } from './find-guix.js'
 import { HostFiles } from './host-files.js'
-import { instructionsFor } from './instructions.js'
+import { instructionsFor, onGuixSystem } from './instructions.js'
+import { launcher, launcherPath, wantsLauncher } from './launcher.js'
 import { dropBytecode, putBytecode, type Bytecode } from './bytecode.js'
-import { dropFile, putFile } from './own-file.js'
+import { dropFile, putFile, type OwnFile } from './own-file.js'
 import { programWarnings } from './program-warnings.js'
 import type { SetupChange, SetupReport } from './report.js'
 import { stableNode } from './stable-node.js'
@@ -34,7 +35,7 @@ export interface SetupOptions {
 
 /**
  * Makes guix-daemon use this hook, or no longer: a wrapper that `GUIX` in the daemon's environment is pointed at, and, where systemd runs the daemon, the drop-in
- * that does it. Doing it twice changes nothing; undoing it leaves nothing. Files of others are never touched.
+ * that does it; a launcher for daemons that would not leave `GUIX` alone. Doing it twice changes nothing; undoing it leaves nothing. Files of others are never touched.
  * @throws ConfigurationError
  */
 export async function setUp(needs: SetupNeeds, options: SetupOptions): Promise<SetupReport> {
@@ -44,7 +45,7 @@ export async function setUp(needs: SetupNeeds, options: SetupOptions): Promise<S
   const reloads = service !== undefined && outcome.changes.some(({ action, subject }) => action !== 'keep' && subject === dropInPath)
   const reload = reloads ? await reloadSystemd(files, needs, options) : { changes: [], warnings: [] }
   const changes = [...outcome.changes, ...reload.changes]
-  const changed = changes.some(({ action, subject }) => action !== 'keep' && (subject === wrapperPath || subject === dropInPath))
+  const changed = changes.some(({ action, subject }) => action !== 'keep' && [wrapperPath, launcherPath, dropInPath].includes(subject))
   return {
     dryRun: options.dryRun,
     changes,
@@ -59,11 +60,11 @@ interface Outcome {
 }
 
 async function putUp(files: HostFiles, service: DaemonService | undefined, needs: SetupNeeds, { dryRun }: SetupOptions): Promise<Outcome> {
-  const guix = findGuix(files, service?.program, needs.searchPath)
+  const guix = findGuix(files, service?.start?.program, needs.searchPath)
   const node = stableNode(files, needs.node, needs.searchPath)
   const programs = { node: node ?? needs.node, program: needs.program, guix }
   // First looked at, then written: the second file must not be the one that is refused.
-  const wanted = service === undefined ? [wrapper(programs)] : [wrapper(programs), dropIn]
+  const wanted = [wrapper(programs), ...howStarted(files, service)]
   for (const file of wanted) putFile(files, file, true)
   const changes = wanted.map((file) => putFile(files, file, dryRun))
   const compiled = await putBytecode(files, needs.bytecode, dryRun)
@@ -79,8 +80,15 @@ async function putUp(files: HostFiles, service: DaemonService | undefined, needs
   return { changes: [...changes, ...compiled.changes], warnings }
 }
 
+/** On Guix System nothing but the environment has to be changed, and not by us. */
+function howStarted(files: HostFiles, service: DaemonService | undefined): OwnFile[] {
+  if (service === undefined) return onGuixSystem(files) ? [] : [launcher]
+  const { start } = service
+  return start !== undefined && wantsLauncher(files, start) ? [launcher, dropIn(start)] : [dropIn(undefined)]
+}
+
 function takeDown(files: HostFiles, { bytecode }: SetupNeeds, { dryRun }: SetupOptions): Outcome {
-  const paths = [dropInPath, wrapperPath]
+  const paths = [dropInPath, launcherPath, wrapperPath]
   for (const path of paths) dropFile(files, path, true)
   return { changes: [...paths.flatMap((path) => dropFile(files, path, dryRun)), ...dropBytecode(files, bytecode, dryRun)], warnings: [] }
 }

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { setUp, type SetupNeeds } from '../../../../src/offload/setup/set-up.js'
 
 const wrapperPath = '/usr/local/libexec/guix-offload/guix'
+const launcherPath = '/usr/local/libexec/guix-offload/guix-daemon'
 const dropInPath = '/etc/systemd/system/guix-daemon.service.d/guix-offload.conf'
 const unitPath = '/usr/lib/systemd/system/guix-daemon.service'
 const unit = '[Unit]\nDescription=x\n[Service]\nExecStart=/usr/bin/guix-daemon \\\n    --discover=no\nEnvironment=LC_ALL=C.UTF-8\n'
@@ -60,10 +61,11 @@ const now = { dryRun: false, undo: false }
 const undo = { dryRun: false, undo: true }
 
 describe('set-up without systemd', () => {
-  it('writes the wrapper and says what to put in the environment', async () => {
+  it('writes the wrapper and the launcher, and says what to put in the environment', async () => {
     const report = await setUp(needs(), now)
-    expect(report.changes.map(({ action, subject }) => [action, subject])).toEqual([['write', wrapperPath]])
+    expect(report.changes.map(({ action, subject }) => [action, subject])).toEqual([['write', wrapperPath], ['write', launcherPath]])
     expect(report.instructions.join('\n')).toContain(`GUIX=${wrapperPath}`)
+    expect(report.instructions.join('\n')).toContain(`env GUIX=${wrapperPath} ${launcherPath} `)
     expect((await stat(join(root, wrapperPath))).mode & 0o777).toBe(0o755)
     expect(ran).toEqual([])
   })
@@ -73,6 +75,7 @@ describe('set-up without systemd', () => {
     const report = await setUp(needs(), now)
     expect(report.instructions.join('\n')).toMatch(/guix-configuration[^]*\(environment \(cons "GUIX=\/usr\/local\/libexec\/guix-offload\/guix"/)
     expect(await text(wrapperPath)).toContain('exec /run/current-system/profile/bin/guix "$@"')
+    expect(report.changes.map(({ subject }) => subject)).toEqual([wrapperPath])
   })
 
   it('lets every user reach the wrapper, whatever the umask', async () => {
@@ -91,14 +94,14 @@ describe('set-up without systemd', () => {
     await setUp(needs(), now)
     const before = await snapshot()
     const report = await setUp(needs(), now)
-    expect(report.changes.map(({ action }) => action)).toEqual(['keep'])
+    expect(report.changes.map(({ action }) => action)).toEqual(['keep', 'keep'])
     expect(await snapshot()).toEqual(before)
   })
 
   it('follows a node or a package that has moved', async () => {
     await setUp(needs(), now)
     const report = await setUp(needs({ node: '/opt/node/bin/node' }), now)
-    expect(report.changes.map(({ action }) => action)).toEqual(['write'])
+    expect(report.changes.map(({ action }) => action)).toEqual(['write', 'keep'])
     expect(await text(wrapperPath)).toContain('exec /opt/node/bin/node')
     await setUp(needs(), undo)
     expect(await readdir(join(root, '/usr/local'))).toEqual([])
@@ -252,18 +255,43 @@ describe('set-up with systemd', () => {
     const starting = (program: string) => unit.replace('/usr/bin/guix-daemon', program)
     const warnings = async () => (await setUp(needs(), now)).warnings
 
-    it('sets GUIX itself, as after guix pull: says so, and how to have a program that does not', async () => {
-      await put(unitPath, starting(pulled))
+    const started = async () => [...(await text(dropInPath)).matchAll(/^ExecStart=(.*)$/gm)].map(([, value]) => value)
+
+    it('is what guix pull replaces: the launcher starts it, with the same options, and undo takes that away', async () => {
+      await put(unitPath, starting(`-${pulled}`))
+      const report = await setUp(needs(), now)
+      expect(report.changes.map(({ subject }) => subject)).toEqual([wrapperPath, launcherPath, dropInPath, 'systemctl daemon-reload'])
+      expect(report.warnings).toEqual([])
+      expect(await started()).toEqual(['', expect.stringMatching(new RegExp(`^-${launcherPath} ${pulled} +--discover=no$`))])
+      const before = await snapshot()
+      expect((await setUp(needs(), now)).changes.map(({ action }) => action)).toEqual(['keep', 'keep', 'keep'])
+      expect(await snapshot()).toEqual(before)
+      await setUp(needs(), undo)
+      expect(await readdir(join(root, '/usr/local'))).toEqual([])
+    })
+
+    it('is the script of guix pull in another place', async () => {
+      await put(unitPath, starting('/opt/bin/guix-daemon'))
+      await put('/opt/bin/guix-daemon', pulledScript, 0o755)
+      expect(await warnings()).toEqual([])
+      expect(await started()).toHaveLength(2)
+    })
+
+    it.each([
+      ['another drop-in that wins over ours', unit, `[Service]\nExecStart=\nExecStart=${pulled} --discover=no\n`, 'zz-local.conf'],
+      ['a name of its own', starting(`@${pulled} daemon`), '', 'none.conf'],
+    ])('sets GUIX itself where the launcher is of no use, by %s: says so, and how to have a program that does not', async (_case, main, other, name) => {
+      await put(unitPath, main)
+      await put(`/etc/systemd/system/guix-daemon.service.d/${name}`, other)
       await put('/gnu/store/jkl-guix/bin/guix-daemon', pulledScript, 0o755)
       await mkdir(dirname(join(root, pulled)), { recursive: true })
       await symlink(join(root, '/gnu/store/jkl-guix/bin/guix-daemon'), join(root, pulled))
       expect(await warnings()).toEqual([
-        expect.stringMatching(/^\/var\/guix\/.*\/guix-daemon is a script that sets GUIX.*the hook is not used.*guix install --profile=\/var\/guix\/profiles\/guix-daemon guix/),
+        expect.stringMatching(/^\/var\/guix\/.*\/guix-daemon, which .* starts, is a script that sets GUIX.*the hook is not used.*guix install --profile=\/var\/guix\/profiles\/guix-daemon guix/),
       ])
       await put('/usr/bin/guix-daemon', '\x7fELF', 0o755)
       expect(await warnings()).toEqual([expect.stringMatching(/Start the program itself: \/usr\/bin\/guix-daemon \(systemctl edit guix-daemon: /)])
-      await put('/etc/systemd/system/guix-daemon.service.d/override.conf', '[Service]\nExecStart=\nExecStart=/usr/bin/guix-daemon\n')
-      expect(await warnings()).toEqual([])
+      expect(await started()).toEqual([])
     })
 
     it.each([
