@@ -7,7 +7,7 @@ import { build } from 'esbuild'
 import { pluginFolders } from './plugin-folders.js'
 
 /** Packages that are taken in, their notices with them: small, needed at every start, and made of many files, or not published by themselves. All others stay outside. */
-const taken = /^(tsyringe|reflect-metadata|tslib|guix-offload-ssh-common)(\/|$)/
+const taken = /^(tsyringe|reflect-metadata|tslib|guix-offload-(scheduler|ssh)-common)(\/|$)/
 
 const otherPackagesOutside = {
   name: 'other-packages-outside',

@@ -26,6 +26,15 @@ const downOnly = layers.flatMap((layer, depth) => {
       }]
 })
 
+/** A package that plugins of one kind share, and the others do not import. */
+const sharedBy = (kind, common) => ({
+  name: `common-of-${kind}s`,
+  comment: `${common} is what plugins named ${kind}-… share, and nobody else.`,
+  severity: 'error',
+  from: { path: `^plugins/(?!${kind}-)([^/]+)/` },
+  to: { path: `^plugins/${common}/`, pathNot: '^plugins/$1/' },
+})
+
 module.exports = {
   forbidden: [
     ...downOnly,
@@ -73,8 +82,15 @@ module.exports = {
       from: { path: '^plugins/([^/]+)/' },
       to: { path: '^src/', dependencyTypesNot: ['type-only'] },
     },
-    { name: 'plugins-apart', comment: 'Plugins do not import each other, but what is made for sharing.', severity: 'error', from: { path: '^plugins/([^/]+)/' }, to: { path: '^plugins/', pathNot: '^plugins/($1|ssh-common)/' } },
-    { name: 'common-of-ssh', comment: 'ssh-common is what transports share, and imports none of them.', severity: 'error', from: { path: '^plugins/(?!transport-)([^/]+)/' }, to: { path: '^plugins/ssh-common/', pathNot: '^plugins/$1/' } },
+    {
+      name: 'plugins-apart',
+      comment: 'Plugins do not import each other, but what is made for sharing.',
+      severity: 'error',
+      from: { path: '^plugins/([^/]+)/' },
+      to: { path: '^plugins/', pathNot: '^plugins/($1|scheduler-common|ssh-common)/' },
+    },
+    sharedBy('transport', 'ssh-common'),
+    sharedBy('scheduler', 'scheduler-common'),
     { name: 'no-plugin-names', comment: 'The core does not know its plugins.', severity: 'error', from: { path: '^src/' }, to: { path: '^plugins/' } },
   ],
   options: {

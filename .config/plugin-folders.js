@@ -1,4 +1,4 @@
-// The bundled plugins, as folders from the root. Packages that they share (ssh-common) stand beside them and are no plugins.
+// The bundled plugins, as folders from the root. Packages that they share (scheduler-common, ssh-common) stand beside them and are no plugins.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 

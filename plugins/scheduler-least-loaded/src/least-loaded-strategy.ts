@@ -1,9 +1,8 @@
 import type { Candidate, SchedulingStrategy } from 'guix-offload/plugin-api'
-import { freeShare, type FreeShareWeights } from './free-share.js'
+import { describeSpeed } from 'guix-offload-scheduler-common/describe-speed.js'
+import { freeSpeed, type FreeSpeedWeights } from 'guix-offload-scheduler-common/free-speed.js'
 
-export interface Weights extends FreeShareWeights {
-  /** How many times slower programs run in an emulator. */
-  readonly emulation: number
+export interface Weights extends FreeSpeedWeights {
   /** What a machine counts for that has not answered, and may never: it comes after those that have. */
   readonly unanswered: number
 }
@@ -15,10 +14,7 @@ export const leastLoaded = (weights: Weights = defaultWeights): SchedulingStrate
   name: 'least-loaded',
   needs: { probes: 'all' },
   rank(_request, candidates, { random }) {
-    const score = (candidate: Candidate): number => {
-      const speed = candidate.machine.speed / (candidate.emulated === true ? weights.emulation : 1)
-      return speed * freeShare(candidate, weights) * (candidate.probe === undefined ? weights.unanswered : 1)
-    }
+    const score = (candidate: Candidate): number => freeSpeed(candidate, weights) * (candidate.probe === undefined ? weights.unanswered : 1)
     return candidates
       .map((candidate) => ({ candidate, score: score(candidate), reason: describe(candidate), chance: random() }))
       .sort((a, b) => b.score - a.score || a.chance - b.chance)
@@ -29,11 +25,6 @@ export const leastLoaded = (weights: Weights = defaultWeights): SchedulingStrate
 export const leastLoadedStrategy = leastLoaded()
 
 /** `speed 2, pressure 0.31, 3 of 4 slots free` */
-function describe({ machine, freeSlots, probe, startedSince = 0, emulated }: Candidate): string {
-  const busy = probe === undefined ? 'no answer yet' : probe.pressure === undefined ? `load ${probe.normalizedLoad.toFixed(2)}` : `pressure ${probe.pressure.toFixed(2)}`
-  return [
-    `speed ${machine.speed}${emulated === true ? ' (emulated)' : ''}`,
-    startedSince === 0 ? busy : `${busy} and ${startedSince} started since`,
-    `${freeSlots} of ${machine.parallelBuilds} slots free`,
-  ].join(', ')
+function describe(candidate: Candidate): string {
+  return `${describeSpeed(candidate)}, ${candidate.freeSlots} of ${candidate.machine.parallelBuilds} slots free`
 }

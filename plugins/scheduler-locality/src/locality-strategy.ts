@@ -1,8 +1,9 @@
 import type { Candidate, RankContext, SchedulingStrategy } from 'guix-offload/plugin-api'
+import { describeSpeed } from 'guix-offload-scheduler-common/describe-speed.js'
+import { freeSpeed, type FreeSpeedWeights } from 'guix-offload-scheduler-common/free-speed.js'
 import { describeBytes } from './describe-bytes.js'
-import { freeShare, type FreeShareWeights } from './free-share.js'
 
-export interface Weights extends FreeShareWeights {
+export interface Weights extends FreeSpeedWeights {
   /** A second of sending counts this many times a second of building: while it is sent, the machine's processors serve other builds. */
   readonly transfer: number
   /** Bytes per second of a link that has never been measured and stands beside none that has. */
@@ -11,8 +12,6 @@ export interface Weights extends FreeShareWeights {
   readonly buildSeconds: number
   /** Round trips of an offload besides what it sends. */
   readonly roundTrips: number
-  /** How many times slower programs run in an emulator. */
-  readonly emulation: number
   /** What a machine counts for that has not answered, and may never: it comes after those that have. */
   readonly unanswered: number
 }
@@ -56,13 +55,12 @@ function linkSpeed({ machine, freeSlots, bytesPerSecond }: Candidate, usual: num
 }
 
 function secondsToBuild(candidate: Candidate, { expectedSeconds }: RankContext, weights: Weights): number {
-  const speed = candidate.machine.speed / (candidate.emulated === true ? weights.emulation : 1)
-  return Math.max(0.001, expectedSeconds ?? weights.buildSeconds) / (speed * freeShare(candidate, weights))
+  return Math.max(0.001, expectedSeconds ?? weights.buildSeconds) / freeSpeed(candidate, weights)
 }
 
 /** `1.2 GiB of 1.3 GiB inputs there, speed 2, load 0.31` */
-function describe({ machine, presentBytes, missingBytes, probe, startedSince = 0, emulated }: Candidate): string {
+function describe(candidate: Candidate): string {
+  const { presentBytes, missingBytes } = candidate
   const inputs = presentBytes === undefined || missingBytes === undefined ? [] : [`${describeBytes(presentBytes)} of ${describeBytes(presentBytes + missingBytes)} inputs there`]
-  const busy = probe === undefined ? 'no answer yet' : probe.pressure === undefined ? `load ${probe.normalizedLoad.toFixed(2)}` : `pressure ${probe.pressure.toFixed(2)}`
-  return [...inputs, `speed ${machine.speed}${emulated === true ? ' (emulated)' : ''}`, startedSince === 0 ? busy : `${busy} and ${startedSince} started since`].join(', ')
+  return [...inputs, describeSpeed(candidate)].join(', ')
 }
