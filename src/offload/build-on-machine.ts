@@ -22,44 +22,38 @@ export interface BuildRecord {
   fetched: Transfer
 }
 
+/** One derivation on one machine. */
+export interface MachineBuild {
+  readonly task: OffloadTask
+  readonly machine: BuildMachine
+  /** The caller's, who closes it. */
+  readonly connection: Connection
+  /** Gets what the builder prints. */
+  readonly buildLog: Consumer
+  /** Filled in while it goes on, so that a failed build has its record, too. */
+  readonly record: BuildRecord
+}
+
 /** A collection of garbage on the machine took an item that we counted on, after we had asked for it: that is how its daemon puts it. */
 const collected: ReadonlySet<string> = new Set(['reference-missing', 'inputs-missing'])
 const maximumAttempts = 3
 
 /**
- * One derivation on one machine, over channels of one connection: send what is missing, build, fetch. The connection stays the caller's. What is taken away by a
- * collection of garbage there meanwhile is sent again.
+ * Over channels of one connection: send what is missing, build, fetch. What is taken away by a collection of garbage there meanwhile is sent again.
  * @throws BuildError for the derivation's own failure; anything else is the machine's, ours, or the abort's reason
  */
-export async function buildOnMachine(
-  task: OffloadTask,
-  machine: BuildMachine,
-  connection: Connection,
-  ports: BuildPorts,
-  buildLog: Consumer,
-  record: BuildRecord,
-  signal: AbortSignal,
-): Promise<void> {
+export async function buildOnMachine(build: MachineBuild, ports: BuildPorts, signal: AbortSignal): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await attemptOnMachine(task, machine, connection, ports, buildLog, record, signal, attempt > 1)
+      return await attemptOnMachine(build, ports, signal, attempt > 1)
     } catch (error) {
       if (signal.aborted || attempt === maximumAttempts || !(error instanceof OffloadError) || !collected.has(error.code)) throw error
-      ports.log.info(`'${machine.name}' has collected garbage meanwhile (${error.report.problem}); sending what it lacks now`)
+      ports.log.info(`'${build.machine.name}' has collected garbage meanwhile (${error.report.problem}); sending what it lacks now`)
     }
   }
 }
 
-async function attemptOnMachine(
-  task: OffloadTask,
-  machine: BuildMachine,
-  connection: Connection,
-  ports: BuildPorts,
-  buildLog: Consumer,
-  record: BuildRecord,
-  signal: AbortSignal,
-  cautious: boolean,
-): Promise<void> {
+async function attemptOnMachine({ task, machine, connection, buildLog, record }: MachineBuild, ports: BuildPorts, signal: AbortSignal, cautious: boolean): Promise<void> {
   const { derivation } = task.request
   const { log } = ports
   // Both daemons greet us at the same time. The list of keys is read before anything is sent: without it a whole build would be in vain.

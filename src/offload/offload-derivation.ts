@@ -65,7 +65,7 @@ export async function offloadDerivation(
     let failure: unknown
     try {
       const inputsSent = () => ports.health.passed(machine, 'used')
-      await buildOnMachine(task, machine, chosen.connection, { ...ports, inputsSent }, buildLog, record, signal)
+      await buildOnMachine({ task, machine, connection: chosen.connection, buildLog, record }, { ...ports, inputsSent }, signal)
       ports.health.passed(machine, 'done')
       await ports.history.append(entry(task, chosen, record, ports.now(), 0))
       await learnFrom(record, chosen, ports)

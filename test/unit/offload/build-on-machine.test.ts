@@ -1,13 +1,18 @@
 import { describe, expect, it } from 'vitest'
-import { buildOnMachine, newRecord } from '../../../src/offload/build-on-machine.js'
+import { buildOnMachine, newRecord, type MachineBuild } from '../../../src/offload/build-on-machine.js'
 import { MachineError } from '../../../src/errors/offload-error.js'
 import { PhaseTimer } from '../../../src/offload/phases.js'
+import type { OffloadTask } from '../../../src/offload/task.js'
 import type { Connection } from '../../../src/plugin-api/index.js'
 import { scratchFolders } from '../../support/scratch.js'
 import { machine } from '../machines/machine-fixture.js'
 import { FakeStores } from './fake-stores.js'
 
 const scratch = scratchFolders()
+const description = machine('b1')
+const buildOf = (task: OffloadTask): MachineBuild => ({
+  task, machine: description, connection: { machine: description } as Connection, buildLog: () => undefined, record: newRecord(new PhaseTimer(() => 0)),
+})
 
 describe('building on a machine', () => {
   it('asks the machine for nothing if the list of keys cannot be read, and closes both stores', async () => {
@@ -15,8 +20,7 @@ describe('building on a machine', () => {
     const output = stores.path('hello')
     const task = stores.task(stores.derivation('hello', [output], []), [], [output])
     const ports = stores.ports({ loadAcl: () => Promise.reject(new Error('no acl')) })
-    const description = machine('b1')
-    const building = buildOnMachine(task, description, { machine: description } as Connection, ports, () => undefined, newRecord(new PhaseTimer(() => 0)), new AbortController().signal)
+    const building = buildOnMachine(buildOf(task), ports, new AbortController().signal)
     await expect(building).rejects.toThrow('no acl')
     expect(stores.events.filter((event) => !event.includes('close'))).toEqual([])
   })
@@ -35,11 +39,8 @@ describe('building on a machine', () => {
         opened += 1
         return opened <= failures ? stores.remote([near], { importBundle: gone(code) }) : stores.remote([near, far])
       }
-      const description = machine('b1')
-      const run = () => buildOnMachine(
-        stores.task(derivation, [derivation, near, far], [output]), description, { machine: description } as Connection, stores.ports({ openRemoteStore }),
-        () => undefined, newRecord(new PhaseTimer(() => 0)), new AbortController().signal,
-      )
+      const task = stores.task(derivation, [derivation, near, far], [output])
+      const run = () => buildOnMachine(buildOf(task), stores.ports({ openRemoteStore }), new AbortController().signal)
       return { stores, run }
     }
 
