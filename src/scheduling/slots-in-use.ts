@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync, statSync, type BigIntStats } from 'node:fs'
+import { statSync, type BigIntStats } from 'node:fs'
+import { listIfThere, processIds, readIfThere } from '../state/process-files.js'
 
 export interface SlotInUse {
   readonly index: number
@@ -18,7 +19,7 @@ export interface HeldLock {
  * Which of the slot files are locked, read from the kernel's list of locks. Trying the locks instead would take them for a moment, and
  * another hook at that moment would find the machine full.
  */
-export function slotsInUse(files: readonly string[], locks: string = readIfThere('/proc/locks')): SlotInUse[] {
+export function slotsInUse(files: readonly string[], locks: string = readIfThere('/proc/locks') ?? ''): SlotInUse[] {
   const held = parseLocks(locks)
   return files.flatMap((file, index) => {
     const stats = statSync(file, { bigint: true, throwIfNoEntry: false })
@@ -31,8 +32,8 @@ export type HeldLocks = readonly { readonly pid: number; readonly locks: readonl
 
 /** The kernel's list names no holder of an open-file-description lock: every process is asked what it has locked. */
 export function heldLocks(): HeldLocks {
-  return listIfThere('/proc').filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
-    const locks = listIfThere(`/proc/${pid}/fdinfo`).flatMap((fd) => parseLocks(readIfThere(`/proc/${pid}/fdinfo/${fd}`)))
+  return processIds().flatMap((pid) => {
+    const locks = listIfThere(`/proc/${pid}/fdinfo`).flatMap((fd) => parseLocks(readIfThere(`/proc/${pid}/fdinfo/${fd}`) ?? ''))
     return locks.length === 0 ? [] : [{ pid: Number(pid), locks }]
   })
 }
@@ -64,21 +65,4 @@ function concerns(lock: HeldLock, stats: BigIntStats): boolean {
 function deviceNumbers(device: bigint): { major: number; minor: number } {
   const bits = (from: bigint, mask: bigint) => (device >> from) & mask
   return { major: Number(bits(8n, 0xfffn) | (bits(32n, 0xffff_f000n))), minor: Number(bits(0n, 0xffn) | (bits(12n, 0xffff_ff00n))) }
-}
-
-function readIfThere(file: string): string {
-  return quietly(() => readFileSync(file, 'utf8')) ?? ''
-}
-
-function listIfThere(folder: string): string[] {
-  return quietly(() => readdirSync(folder)) ?? []
-}
-
-/** Processes end, and others' may not be looked into. */
-function quietly<T>(look: () => T): T | undefined {
-  try {
-    return look()
-  } catch {
-    return undefined
-  }
 }

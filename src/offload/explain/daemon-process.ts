@@ -2,8 +2,9 @@
  * guix-daemon as /proc shows it (proc(5)): its options and its environment decide whether and which hook it asks, and they may differ from what a
  * unit file says: the `guix-daemon` that `guix pull` installs is a script that sets `GUIX` itself.
  */
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
+import { processIds, readIfThere, statIfThere } from '../../state/process-files.js'
 
 export interface DaemonProcess {
   readonly pid: number
@@ -23,27 +24,27 @@ interface Seen extends DaemonProcess {
 
 /** Those that listen; the processes that serve one client each are their children and are left out. */
 export function findDaemons(folder = '/proc'): DaemonProcess[] {
-  const seen = list(folder).flatMap((name) => (/^\d+$/.test(name) ? (look(folder, name) ?? []) : []))
+  const seen = processIds(folder).flatMap((name) => look(folder, name) ?? [])
   const pids = new Set(seen.map(({ pid }) => pid))
   return seen.filter(({ parent }) => !pids.has(parent)).sort((a, b) => a.pid - b.pid).map(({ pid, uid, words, variables }) => ({ pid, uid, words, variables }))
 }
 
 function look(folder: string, name: string): Seen | undefined {
   const file = (path: string) => join(folder, name, path)
-  const words = strings(read(file('cmdline')) ?? '')
+  const words = strings(readIfThere(file('cmdline')) ?? '')
   const program = words[0]?.slice(words[0].lastIndexOf('/') + 1) ?? ''
-  const status = programName.test(program) ? read(file('status')) : undefined
+  const status = programName.test(program) ? readIfThere(file('status')) : undefined
   const parent = number(/^PPid:\s*(\d+)/m, status)
   const uid = number(/^Uid:\s*\d+\s+(\d+)/m, status)
   // Another root folder: that of a container, whose daemon is not this host's.
   if (parent === undefined || uid === undefined || (folder === '/proc' && !sameRoot(file('root')))) return undefined
-  const environment = read(file('environ'))
+  const environment = readIfThere(file('environ'))
   const variables = environment === undefined ? undefined : Object.fromEntries(strings(environment).map((entry) => split(entry)))
   return { pid: Number(name), parent, uid, words, variables }
 }
 
 function sameRoot(path: string): boolean {
-  const theirs = quietly(() => statSync(path))
+  const theirs = statIfThere(path)
   const ours = statSync('/')
   return theirs === undefined || (theirs.dev === ours.dev && theirs.ino === ours.ino)
 }
@@ -60,21 +61,4 @@ function strings(text: string): string[] {
 function number(pattern: RegExp, text: string | undefined): number | undefined {
   const digits = text === undefined ? undefined : pattern.exec(text)?.[1]
   return digits === undefined ? undefined : Number(digits)
-}
-
-function read(path: string): string | undefined {
-  return quietly(() => readFileSync(path, 'utf8'))
-}
-
-function list(folder: string): string[] {
-  return quietly(() => readdirSync(folder)) ?? []
-}
-
-/** Processes end, and others' may not be looked into. */
-function quietly<T>(action: () => T): T | undefined {
-  try {
-    return action()
-  } catch {
-    return undefined
-  }
 }
