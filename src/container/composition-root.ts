@@ -69,7 +69,7 @@ function provideUseCases(provide: Provide): void {
     ])
     return listMachines({ sources, context, settings: configuration.machineSettings })
   })
-  provide(tokens.decider, async (root) => (await import('./use-cases.js')).makeDecider(root))
+  provide(tokens.decider, async (root) => (await import('./decider.js')).makeDecider(root))
   provide(tokens.testMachines, async (root) => (await import('./use-cases.js')).makeTestMachines(root))
   provide(tokens.showConfiguration, async (root) => (await import('./show-configuration.js')).makeShowConfiguration(root))
   provide(tokens.employMachines, async (root) => (await import('./use-cases.js')).makeEmployMachines(root))
