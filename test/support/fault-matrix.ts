@@ -5,6 +5,7 @@
 import { expect } from 'vitest'
 import { buildDerivation, type BuildOptions, type DerivationSpec } from '../testbed/derivations.js'
 import type { Machine } from '../testbed/machine.js'
+import { writeMachinesScm } from '../testbed/machines-scm.js'
 import { signalProcess } from '../testbed/processes.js'
 import { waitFor } from '../testbed/wait.js'
 import { type Farm, type FarmOptions, startFarm } from './farm.js'
@@ -30,19 +31,25 @@ export interface FaultFarmOptions {
   readonly configuration?: string
   readonly b1?: Partial<FarmOptions['builders'][number]>
   readonly master?: FarmOptions['master']
+  /** Nothing but GNU lshd runs on b1, which is reached by transport lsh. */
+  readonly lshd?: boolean
 }
 
 /** Features: `pair` both machines have, `alone` only b1. */
-export async function startFaultFarm({ name, configuration = '', b1 = {}, master = {} }: FaultFarmOptions): Promise<Farm> {
+export async function startFaultFarm({ name, configuration = '', b1 = {}, master = {}, lshd = false }: FaultFarmOptions): Promise<Farm> {
+  const fields = { b1: { speed: 2, features: ['pair', 'alone'], ...b1.fields }, b2: { speed: 1, features: ['pair', 'second'] } }
   const farm = await startFarm({
     name,
     master,
-    builders: [
-      { ...b1, name: 'b1', fields: { speed: 2, features: ['pair', 'alone'], ...b1.fields } },
-      { name: 'b2', fields: { speed: 1, features: ['pair', 'second'] } },
-    ],
+    builders: [{ ...b1, ...(lshd ? { sshd: false } : {}), name: 'b1', fields: fields.b1 }, { name: 'b2', fields: fields.b2 }],
   })
-  await farm.master.writeFile('/etc/guix/offload.yaml', `${quickTimeouts}${configuration}`)
+  await farm.master.writeFile('/etc/guix/offload.yaml', `${quickTimeouts}${configuration}${lshd ? 'machines:\n  b1: { transport: lsh }\n' : ''}`)
+  if (lshd) {
+    const server = farm.builder('b1')
+    await server.startLshd()
+    const privateKey = await farm.master.installUserKey({ type: 'rsa' })
+    await writeMachinesScm(farm.master, [[server, { ...fields.b1, hostKey: server.hostKeyRsa, privateKey }], [farm.builder('b2'), fields.b2]])
+  }
   await holdableProbe(farm.builder('b1'))
   // What every derivation needs is there already.
   for (const feature of ['alone', 'second']) {
