@@ -36,7 +36,7 @@ export interface ChannelContext {
 export interface Transport {
   readonly name: string
   /**
-   * Connects, checks the host key against the pinned one and authenticates.
+   * Connects to the machine's `address`, or else to what its `name` resolves to, checks the host key against the pinned one and authenticates.
    * @throws OffloadFailure: `name-not-found`, `connection-refused`, `connect-timeout`, `network-unreachable`, `server-busy` (it turned us away for now),
    * `not-an-ssh-server`, `handshake-timeout`, `host-key-invalid`, `host-key-mismatch`, `private-key-unreadable`, `private-key-encrypted`, `private-key-invalid`,
    * `private-key-missing`, `authentication-refused`, `no-common-algorithm`, `connection-lost`, `setting-unsupported`; of transports

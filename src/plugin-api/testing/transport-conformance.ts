@@ -3,6 +3,7 @@
  * One suite in one file, since it is read as a list of what a transport promises.
  */
 import { createHash, randomBytes } from 'node:crypto'
+import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
 import { readFile, rm } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
@@ -439,6 +440,30 @@ export function transportConformance(name: string, makeSubject: () => Promise<Tr
         const failure = await refusal({ privateKey: undefined })
         expect(failure.code).toBe('private-key-missing')
         expect(failure.message).toContain(join(subject.homeDirectory, sshParts().usualKey ?? join('.ssh', 'id_ed25519')))
+      })
+    })
+
+    if (ssh) describe('a machine with an address', () => {
+      const name = 'no-such-machine.invalid'
+      const addressOfMachine = async (): Promise<string> => subject.machine.address ?? (await lookup(subject.machine.name)).address
+
+      it('is reached there, whatever its name resolves to, and goes by its name', async () => {
+        const address = await addressOfMachine()
+        const connection = await connect({ name, address })
+        expect(connection.machine).toMatchObject({ name, address })
+        const process = await connection.exec(['echo', 'here'], { signal: never })
+        expect((await output(process)).toString()).toBe('here\n')
+      })
+
+      it('is held to its host key all the same', async () => {
+        const failure = await refusal({ name, address: await addressOfMachine(), hostKey: sshParts().otherHostKey })
+        expect(failure.code).toBe('host-key-mismatch')
+      })
+
+      it('is looked for nowhere else', async () => {
+        // To a multicast address no TCP connection can be made, and nothing is sent.
+        const failure = await refusal({ address: '224.0.0.1' })
+        expect(failure.code).toBe('network-unreachable')
       })
     })
 

@@ -46,8 +46,9 @@ export interface TransportCapabilities {
   /** Streams to Unix sockets on the machine. False: connections must not have `openSocket`; the machine is then used by commands alone. True unless said otherwise. */
   readonly sockets: boolean
   /**
-   * SSH over TCP: `name`, `port`, `user`, `privateKey` and `hostKey` of the machine mean what they say. False for a way that knows its machine by other means, such as
-   * one into containers of this computer; no way over a network may leave out the check of the host key. True unless said otherwise.
+   * SSH over TCP: `name`, `address`, `port`, `user`, `privateKey` and `hostKey` of the machine mean what they say, and the subject's `name`, if it has no `address`,
+   * resolves to the server's. False for a way that knows its machine by other means, such as one into containers of this computer; no way over a network may leave out
+   * the check of the host key. True unless said otherwise.
    */
   readonly ssh: boolean
 }
