@@ -5,12 +5,13 @@ import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat,
 import { connect as connectTcp, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { buffer, text } from 'node:stream/consumers'
+import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { opensshTransport } from '../../plugins/transport-openssh/src/openssh-transport.js'
 import type { BuildMachine, Connection, ConnectTimeouts, OffloadFailure } from '../../src/plugin-api/index.js'
+import { failureOf, say } from '../support/connections.js'
 import { fullSocket } from '../support/full-queue.js'
 import { buildMachine, pluginHost } from '../support/plugin-host.js'
 import { generateKey, startSshd, type Sshd, type SshdOptions } from '../support/sshd.js'
@@ -50,16 +51,6 @@ async function connect(sshd: Sshd, changes: Partial<BuildMachine> = {}, timeouts
   const connection = await transport.connect(machineOf(sshd, changes), { signal, homeDirectory: home, timeouts: { ...usual, ...timeouts } })
   cleanUp.push(() => connection.close())
   return connection
-}
-
-async function failureOf(promise: Promise<unknown>): Promise<OffloadFailure> {
-  return promise.then(() => { throw new Error('it succeeded') }, (error: unknown) => error as OffloadFailure)
-}
-
-async function say(connection: Connection, words: string): Promise<string> {
-  const process = await connection.exec(['echo', words], { signal: never })
-  process.stderr.resume()
-  return (await buffer(process.stdout)).toString().trim()
 }
 
 /** Processes of ours with the folder in their command line. */

@@ -12,7 +12,8 @@ import { buffer } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import ssh2 from 'ssh2'
 import { ssh2Transport } from '../../plugins/transport-ssh2/src/ssh2-transport.js'
-import type { BuildMachine, Connection, ConnectTimeouts, OffloadFailure } from '../../src/plugin-api/index.js'
+import type { BuildMachine, Connection, ConnectTimeouts } from '../../src/plugin-api/index.js'
+import { failureOf, say } from '../support/connections.js'
 import { fullSocket } from '../support/full-queue.js'
 import { buildMachine, pluginHost } from '../support/plugin-host.js'
 import { freePort, generateKey, startSshd, type Sshd, type SshdOptions } from '../support/sshd.js'
@@ -43,16 +44,6 @@ async function connect(sshd: Sshd, changes: Partial<BuildMachine> = {}, timeouts
   const connection = await ssh2Transport(pluginHost(messages)).connect(machine, { signal: never, homeDirectory: home, timeouts: { ...usual, ...timeouts } })
   cleanUp.push(() => connection.close())
   return connection
-}
-
-async function failureOf(promise: Promise<unknown>): Promise<OffloadFailure> {
-  return promise.then(() => { throw new Error('it succeeded') }, (error: unknown) => error as OffloadFailure)
-}
-
-async function say(connection: Connection, text: string): Promise<string> {
-  const process = await connection.exec(['echo', text], { signal: never })
-  process.stderr.resume()
-  return (await buffer(process.stdout)).toString().trim()
 }
 
 describe('host keys', () => {

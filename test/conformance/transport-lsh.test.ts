@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
@@ -7,27 +7,21 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { transportConformance } from 'guix-offload/plugin-api/testing'
 import { lshTransport } from '../../plugins/transport-lsh/src/lsh-transport.js'
-import type { BuildMachine, Connection, OffloadFailure } from '../../src/plugin-api/index.js'
+import type { BuildMachine, Connection } from '../../src/plugin-api/index.js'
+import { conformanceFolder } from '../support/conformance-folder.js'
+import { failureOf, say } from '../support/connections.js'
 import { generateLshKey, startLshd, type Lshd } from '../support/lshd.js'
 import { buildMachine, pluginHost } from '../support/plugin-host.js'
 import { generateKey, startSshd } from '../support/sshd.js'
 
 transportConformance('lsh', async () => {
   const lshd = await startLshd()
-  const folder = await mkdtemp(join(tmpdir(), 'guix-offload-conformance-'))
-  const shared = join(folder, 'shared')
-  await mkdir(shared)
-  await chmod(folder, 0o755)
-  const keys = { unknown: join(folder, 'unknown'), encrypted: join(folder, 'encrypted'), garbled: join(folder, 'garbled'), missing: join(folder, 'missing') }
-  await generateKey(keys.unknown, 'rsa')
-  await generateKey(keys.encrypted, 'rsa', '-N', 'a passphrase')
-  await writeFile(keys.garbled, '-----BEGIN OPENSSH PRIVATE KEY-----\nbm9uc2Vuc2U=\n-----END OPENSSH PRIVATE KEY-----\n')
+  const { remove, ...folder } = await conformanceFolder('rsa')
   return {
     transport: lshTransport(pluginHost()),
     machine: buildMachine({ port: lshd.port, user: lshd.user, hostKey: `${lshd.hostKey}\n`, privateKey: lshd.privateKey }),
-    homeDirectory: folder,
-    sharedFolder: shared,
-    ssh: { keys, otherHostKey: await generateKey(join(folder, 'other_host'), 'rsa'), usualKey: join('.ssh', 'id_rsa') },
+    ...folder,
+    ssh: { ...folder.ssh, usualKey: join('.ssh', 'id_rsa') },
     // lshd sends SIGHUP to what runs on a channel that is closed.
     signals: true,
     namesSignals: true,
@@ -35,7 +29,7 @@ transportConformance('lsh', async () => {
     silenceConnections: async () => lshd.signal('SIGSTOP'),
     async stop() {
       await lshd.stop()
-      await rm(folder, { recursive: true, force: true })
+      await remove()
     },
   }
 }, { sockets: false })
@@ -57,12 +51,6 @@ describe('transport lsh with lshd', () => {
     buildMachine({ port: lshd.port, user: lshd.user, hostKey: lshd.hostKey, privateKey: lshd.privateKey, ...changes }),
     { signal: never, homeDirectory: folder, timeouts: { connectMs: 5000, handshakeMs: 5000, keepAliveMs: 15_000, keepAliveMisses: 4 } },
   )
-  const failureOf = (promise: Promise<unknown>): Promise<OffloadFailure> => promise.then(() => { throw new Error('it succeeded') }, (error: unknown) => error as OffloadFailure)
-  const say = async (connection: Connection, text: string): Promise<string> => {
-    const process = await connection.exec(['echo', text], { signal: never })
-    process.stderr.resume()
-    return (await buffer(process.stdout)).toString().trim()
-  }
   const workFolders = async () => (await readdir(tmpdir())).filter((name) => name.startsWith('guix-offload-lsh-'))
 
   it('logs in with a key of lsh\'s own, found at its usual place', async () => {

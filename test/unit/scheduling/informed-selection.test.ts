@@ -1,5 +1,4 @@
 /** How machines are chosen by a strategy that wants to know more than is at hand. */
-import { getEventListeners } from 'node:events'
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { MachineError } from '../../../src/errors/offload-error.js'
@@ -13,6 +12,7 @@ import { machine } from '../machines/machine-fixture.js'
 import { FakeClock } from './fake-clock.js'
 import { FakeFarm, probeOutput, type Behaviour } from './fake-farm.js'
 import { SharedMemory } from './fake-health.js'
+import { expectNothingLeft } from './nothing-left.js'
 
 const request: BuildRequest = { derivation: '/gnu/store/x.drv', system: 'x86_64-linux', features: [], wantsLocal: false }
 const refused = (name: string) => new MachineError({ code: 'connection-refused', step: 'connecting', problem: 'refused', machine: name })
@@ -169,13 +169,7 @@ describe('a strategy that needs all probes', () => {
         if (stop !== null) clock.after(stop, () => abort.abort(new Error('enough')))
         const machines = Object.keys(behaviours).map((name) => machine(name))
         const selection = await clock.drive(selector.select(request, machines, { signal: abort.signal })).catch(() => undefined)
-        const chosen = selection?.kind === 'chosen' ? selection : undefined
-        expect(farm.heldSlots).toEqual(new Set(chosen === undefined ? [] : [chosen.slot]))
-        if (selection !== undefined) expect(selection.verdicts.map((verdict) => verdict.machine)).toEqual(machines)
-        await clock.advance(120_000)
-        expect(farm.open).toEqual(new Set(chosen === undefined ? [] : [chosen.connection]))
-        await chosen?.release()
-        expect([farm.open.size, farm.heldSlots.size, clock.pending, getEventListeners(abort.signal, 'abort').length]).toEqual([0, 0, 0, 0])
+        await expectNothingLeft({ clock, farm, memory, signal: abort.signal }, machines, selection)
       }),
       { numRuns: 150 },
     )

@@ -1,4 +1,3 @@
-import { getEventListeners } from 'node:events'
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { ConfigurationError, MachineError } from '../../../src/errors/offload-error.js'
@@ -10,6 +9,7 @@ import { machine } from '../machines/machine-fixture.js'
 import { FakeClock, settled } from './fake-clock.js'
 import { FakeFarm, probeOutput, type Behaviour } from './fake-farm.js'
 import { SharedMemory } from './fake-health.js'
+import { expectNothingLeft } from './nothing-left.js'
 
 const request: BuildRequest = { derivation: '/gnu/store/x.drv', system: 'x86_64-linux', features: [], wantsLocal: false }
 
@@ -459,13 +459,7 @@ describe('MachineSelector', () => {
           return undefined
         })
         count[selection?.kind ?? 'aborted'] += 1
-        const chosen = selection?.kind === 'chosen' ? selection : undefined
-        expect(farm.heldSlots).toEqual(new Set(chosen === undefined ? [] : [chosen.slot]))
-        if (selection !== undefined) expect(selection.verdicts.map((verdict) => verdict.machine)).toEqual(machines)
-        await clock.advance(120_000)
-        expect(farm.open).toEqual(new Set(chosen === undefined ? [] : [chosen.connection]))
-        await chosen?.release()
-        expect([farm.open.size, farm.heldSlots.size, memory.trials.size, clock.pending, getEventListeners(abort.signal, 'abort').length]).toEqual([0, 0, 0, 0, 0])
+        await expectNothingLeft({ clock, farm, memory, signal: abort.signal }, machines, selection)
       }),
       { numRuns: 300 },
     )

@@ -5,17 +5,13 @@ import { describe, expect, it } from 'vitest'
 import { dial } from '../../../plugins/ssh-common/src/dial.js'
 import { Failures } from '../../../plugins/ssh-common/src/failures.js'
 import { errorFactory } from '../../../src/errors/error-factory.js'
-import type { OffloadFailure } from '../../../src/plugin-api/index.js'
+import { failureOf } from '../../support/connections.js'
 import { buildMachine } from '../../support/plugin-host.js'
 
 const never = new AbortController().signal
 
 function attempt(name: string, port: number, connectMs = 2000, signal = never): Promise<Socket> {
   return dial(new Failures(errorFactory, buildMachine({ name, port, hostKey: '' })), connectMs, signal)
-}
-
-async function failureOf(promise: Promise<unknown>): Promise<OffloadFailure> {
-  return promise.then(() => { throw new Error('it succeeded') }, (error: unknown) => error as OffloadFailure)
 }
 
 describe('dial', () => {
