@@ -1,4 +1,5 @@
 import type { OffloadFailure } from 'guix-offload/plugin-api'
+import { beforeGreeting } from 'guix-offload-ssh-common/before-greeting.js'
 import type { Failures } from 'guix-offload-ssh-common/failures.js'
 import { hostKeyMismatch, type HostKey } from './host-key.js'
 import type { LoginProgress } from './login-progress.js'
@@ -34,7 +35,9 @@ export async function loginFailure(attempt: Attempt, findHostKey: () => Promise<
         cure: 'Make a new one with `ssh-keygen -t rsa -N \'\'`',
       })
     case undefined:
-      return progress.stage === 'connecting' ? beforeGreeting(failures, await attempt.hello(), progress) : failures.connectionLost(stepOf(progress), progress.remark)
+      return progress.stage === 'connecting'
+        ? beforeGreeting(failures, await attempt.hello(), { remark: progress.remark, cure: 'It may turn away connections when there are many at once; the attempt is repeated later' })
+        : failures.connectionLost(stepOf(progress), progress.remark)
   }
 }
 
@@ -55,27 +58,6 @@ export function tookTooLong(failures: Failures, progress: LoginProgress, handsha
     problem: `${problem} within ${handshakeMs / 1000} s`,
     cure: 'Is it overloaded or suspended, or is something else listening on that port?',
   })
-}
-
-function beforeGreeting(failures: Failures, { text, software }: ServerHello, { remark }: LoginProgress): OffloadFailure {
-  const step = 'waiting for the SSH server'
-  if (software === undefined && text !== '' && !/MaxStartups|Not allowed at this time/i.test(text)) {
-    return failures.ofProtocol({
-      code: 'not-an-ssh-server',
-      step,
-      problem: 'what listens on that port does not speak SSH',
-      expected: 'a line that starts with SSH-2.0-',
-      seen: JSON.stringify(text.slice(0, 120)),
-      cure: 'Check the port in the machine\'s entry',
-    })
-  }
-  return failures.ofMachine({
-    code: 'server-busy',
-    step,
-    problem: 'the SSH server closed the connection before it said anything',
-    seen: text === '' ? remark : JSON.stringify(text),
-    cure: 'It may turn away connections when there are many at once; the attempt is repeated later',
-  }, 'later')
 }
 
 function noCommonAlgorithm(failures: Failures, { algorithms, software }: ServerHello, remark: string | undefined): OffloadFailure {

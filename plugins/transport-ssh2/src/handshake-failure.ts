@@ -1,5 +1,6 @@
-import type { Offer } from './algorithms.js'
+import { beforeGreeting } from 'guix-offload-ssh-common/before-greeting.js'
 import type { Failures } from 'guix-offload-ssh-common/failures.js'
+import type { Offer } from './algorithms.js'
 import type { HostKey } from './host-key.js'
 import type { UsualKeys } from 'guix-offload-ssh-common/private-key-file.js'
 import type { PrivateKey } from './private-key.js'
@@ -31,7 +32,10 @@ export function handshakeFailure(failures: Failures, progress: Progress, credent
   const hello = parseServerHello(progress.received)
   switch (progress.stage) {
     case 'greeting':
-      return beforeGreeting(failures, hello, error)
+      return beforeGreeting(failures, { text: hello.text }, {
+        cause: error,
+        cure: 'With many connections at once that is sshd\'s MaxStartups (10:30:100 by default) or PerSourcePenalties: raise it; the attempt is repeated later',
+      })
     case 'key exchange':
       return inKeyExchange(failures, hello, credentials, error)
     case 'authentication': {
@@ -40,33 +44,6 @@ export function handshakeFailure(failures: Failures, progress: Progress, credent
       return failures.connectionLost('authenticating', error?.message, error)
     }
   }
-}
-
-/**
- * A server over its limits drops connections before it says who it is: OpenSSH's MaxStartups and PerSourceMaxStartups ("Exceeded MaxStartups" up to 9.7), and
- * its penalties for misbehaving addresses ("Not allowed at this time"). That text is lost if the kernel resets the connection.
- */
-function beforeGreeting(failures: Failures, { text }: ServerHello, cause?: Error): Error {
-  const step = 'waiting for the SSH server'
-  if (text !== '' && !/MaxStartups|Not allowed at this time/i.test(text)) {
-    return failures.ofProtocol({
-      code: 'not-an-ssh-server',
-      step,
-      problem: 'what listens on that port does not speak SSH',
-      expected: 'a line that starts with SSH-2.0-',
-      seen: JSON.stringify(text.slice(0, 120)),
-      cause,
-      cure: 'Check the port in the machine\'s entry',
-    })
-  }
-  return failures.ofMachine({
-    code: 'server-busy',
-    step,
-    problem: 'the SSH server closed the connection before it said anything',
-    seen: text === '' ? undefined : JSON.stringify(text),
-    cause,
-    cure: 'With many connections at once that is sshd\'s MaxStartups (10:30:100 by default) or PerSourcePenalties: raise it; the attempt is repeated later',
-  }, 'later')
 }
 
 function inKeyExchange(failures: Failures, { algorithms }: ServerHello, { offer }: Credentials, cause?: Error): Error {
