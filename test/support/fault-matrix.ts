@@ -6,8 +6,8 @@ import { expect } from 'vitest'
 import { buildDerivation, type BuildOptions, type DerivationSpec } from '../testbed/derivations.js'
 import type { Machine } from '../testbed/machine.js'
 import { writeMachinesScm } from '../testbed/machines-scm.js'
-import { signalProcess } from '../testbed/processes.js'
 import { waitFor } from '../testbed/wait.js'
+import { endControlMasters } from './control-masters.js'
 import { type Farm, type FarmOptions, startFarm } from './farm.js'
 import { heldStoreLocks, leftOnMaster, servants, strangersInStore, takenSlots } from './leftovers.js'
 import { buildersWith, hookProcesses, uniqueMarker } from './master-view.js'
@@ -224,19 +224,12 @@ export interface LeftOptions {
   readonly untidy?: boolean
 }
 
-/** Transport openssh leaves the connection open for those that come within a minute: this ends it. */
-const endControlMasters = async ({ master }: Farm) => {
-  for (const { hostPid, command } of await master.processes()) {
-    if (/(^|\/)ssh(:|$)/.test(command[0] ?? '') && (command.includes('-M') || command[0]?.includes('[mux]') === true)) signalProcess(hostPid, 'SIGTERM')
-  }
-}
-
 /** Once all is mended: no process, lock, slot, temporary item or half-made output on either side. */
 export async function expectNothingLeftOf(farm: Farm, { marker }: Pick<SeenRow, 'marker'>, { untidy = false }: LeftOptions = {}): Promise<void> {
   const { master } = farm
   const b1 = farm.builder('b1')
   await waitFor('the hook to be gone', async () => (await hookProcesses(master)).length === 0)
-  await endControlMasters(farm)
+  await endControlMasters(master)
   // After a cut the two kernels may take a while until they talk again.
   await waitFor('the builder on b1 to be gone', async () => (await buildersWith(marker)).length === 0, 60_000)
   await waitFor('b1 to have nothing to do', async () => (await servants(b1)).length === 0, 60_000).catch(async (error: unknown) => {
