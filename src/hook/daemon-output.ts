@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
 
 export type Reply = 'accept' | 'decline' | 'postpone'
 
@@ -54,9 +54,10 @@ export class DaemonOutput {
   }
 }
 
-/** A pipe that nobody reads cannot be opened for writing without waiting; whatever else goes wrong, or is no pipe, tells nothing. */
+/** A pipe that nobody reads cannot be opened for writing without waiting; whatever else goes wrong tells nothing, nor does what is no pipe: a socket can never be opened that way. */
 function hasReader(fd: number): boolean {
   try {
+    if (!fstatSync(fd).isFIFO()) return true
     closeSync(openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY))
     return true
   } catch (error) {

@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { createConnection, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -78,12 +79,19 @@ describe('DaemonOutput', () => {
     closeSync(pipe)
   })
 
-  it('takes a file, or a descriptor that is closed, for read', async () => {
-    const outputs = [new DaemonOutput(fd), new DaemonOutput(9999)]
+  it('takes a file, a socket, or a descriptor that is closed, for read', async () => {
+    const path = join(folder, 'socket')
+    const server = createServer().listen(path)
+    await once(server, 'listening')
+    const socket = createConnection(path) as Socket & { readonly _handle: { readonly fd: number } }
+    await once(socket, 'connect')
+    const outputs = [new DaemonOutput(fd), new DaemonOutput(socket._handle.fd), new DaemonOutput(9999)]
     const stops = outputs.map((output) => output.watch(5))
     await new Promise((resolve) => setTimeout(resolve, 30))
     for (const stop of stops) stop()
-    expect(outputs.map(({ gone }) => gone.aborted)).toEqual([false, false])
+    socket.destroy()
+    server.close()
+    expect(outputs.map(({ gone }) => gone.aborted)).toEqual([false, false, false])
     expect(written()).toBe('')
   })
 
