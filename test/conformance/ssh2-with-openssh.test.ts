@@ -11,6 +11,7 @@ import { createPrivateKey } from 'node:crypto'
 import { buffer } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import ssh2 from 'ssh2'
+import { mendSignature } from '../../plugins/transport-ssh2/src/ssh2-internals.js'
 import { ssh2Transport } from '../../plugins/transport-ssh2/src/ssh2-transport.js'
 import type { BuildMachine, Connection, ConnectTimeouts } from '../../src/plugin-api/index.js'
 import { failureOf, say } from '../support/connections.js'
@@ -334,6 +335,28 @@ describe('channels', () => {
     process.stdout.resume()
     expect((await process.exit).code).toBe(0)
   })
+})
+
+it('has the signature of a key exchange in its hands before it is checked', async () => {
+  const sshd = await serve({ hostKeys: ['rsa'] })
+  const greet = async (mend: (signature: Buffer) => Buffer) => {
+    const client = new ssh2.Client()
+    const hostVerifier = () => {
+      mendSignature(client, mend)
+      return true
+    }
+    client.connect({ host: '127.0.0.1', port: sshd.port, username: 'nobody', hostVerifier, authHandler: () => false as never })
+    const outcome = await once(client, 'handshake').then(() => 'greeted', (error: unknown) => (error as Error).message)
+    client.on('error', () => undefined).destroy()
+    return outcome
+  }
+  const seen: Buffer[] = []
+  expect(await greet((signature) => {
+    seen.push(signature)
+    return signature
+  })).toBe('greeted')
+  expect(seen[0]?.subarray(4, 16).toString()).toBe('rsa-sha2-512')
+  expect(await greet((signature) => signature.fill(1, signature.length - 8))).toMatch(/signature verification failed/)
 })
 
 it('lets go of everything when closed', async () => {

@@ -9,8 +9,9 @@ import { abortReason, type Failures } from 'guix-offload-ssh-common/failures.js'
 import { keepAliveInterval } from 'guix-offload-ssh-common/silence-watch.js'
 import { describeKey, hostKeyMismatch } from './host-key.js'
 import { handshakeFailure, type Credentials, type Progress } from './handshake-failure.js'
-import { ignoreAnnouncedHostKeys } from './ssh2-internals.js'
+import { ignoreAnnouncedHostKeys, mendSignature } from './ssh2-internals.js'
 import { helloLimit, parseServerHello } from './server-hello.js'
+import { wholeSignature } from './whole-signature.js'
 
 export interface Session {
   readonly client: Client
@@ -79,7 +80,10 @@ export function handshake(client: Client, socket: Socket, failures: Failures, cr
 
     const hostVerifier = (blob: Buffer): boolean => {
       hostKey = describeKey(blob)
-      if (pins.some((pin) => pin.blob.equals(blob))) return true
+      if (pins.some((pin) => pin.blob.equals(blob))) {
+        mendSignature(client, (signature) => wholeSignature(blob, signature))
+        return true
+      }
       refusal = hostKeyMismatch(pins, blob, failures)
       return false
     }

@@ -1,6 +1,6 @@
 /**
- * The few things we need of ssh2 that it has but does not export: whether its compiled cryptography is in use, window messages and signals for a channel, and
- * its answers to global requests.
+ * The few things we need of ssh2 that it has but does not export: whether its compiled cryptography is in use, window messages and signals for a channel, its
+ * answers to global requests, and the signature that a key exchange ends with.
  * Everything is looked at before it is used, and done without if a later version has changed it.
  */
 import { createRequire } from 'node:module'
@@ -89,4 +89,11 @@ export function ignoreAnnouncedHostKeys(client: Client): void {
   handlers.GLOBAL_REQUEST = (self, name, wantReply, data) => {
     if (name !== 'hostkeys-00@openssh.com' || wantReply) answer(self, name, wantReply, data)
   }
+}
+
+/** While the host key is being looked at, the server's signature has come and has not been checked yet: it may be brought into the form that the check wants. */
+export function mendSignature(client: Client, mend: (signature: Buffer) => Buffer): void {
+  const { _protocol: protocol } = client as unknown as { readonly _protocol?: { readonly _kex?: { _sig?: unknown } } }
+  const exchange = protocol?._kex
+  if (exchange !== undefined && Buffer.isBuffer(exchange._sig)) exchange._sig = mend(exchange._sig)
 }
