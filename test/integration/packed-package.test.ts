@@ -118,7 +118,7 @@ describe.each([
   it('has its way with the guix-daemon of guix pull, which sets GUIX itself', async () => {
     // What `wrap` in guix/self.scm yields, with the programs that are here.
     const guile = (await farm.master.sh(`sed -n '1s/^#!\\([^ ]*\\).*/\\1/p' $(readlink -f $(command -v guix))`)).trim()
-    await farm.master.writeFile(pulled, `#!${guile} --no-auto-compile\n!#\n(begin (setenv "GUIX" "/usr/bin/guix") (apply execl "/usr/bin/guix-daemon" "guix-daemon" (cdr (command-line))))\n`)
+    await farm.master.writeFile(pulled, `#!${guile} --no-auto-compile\n!#\n(eval-when (expand load eval) (set! %load-path %load-path))\n(begin (setenv "GUIX" "/usr/bin/guix") (apply execl "/usr/bin/guix-daemon" "guix-daemon" (cdr (command-line))))\n`)
     await farm.master.sh(`chmod 755 ${pulled}; cp ${unit} /run/unit; sed -i 's|^ExecStart=[^ ]*|ExecStart=${pulled}|' ${unit}`)
     expect((await run(farm.master, ['setup'])).exitCode).toBe(0)
     const written = await farm.master.readFile(dropIn)
