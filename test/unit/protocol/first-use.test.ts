@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { DaemonError } from '../../../src/protocol/daemon-error.js'
 import { despiteFirstUse } from '../../../src/protocol/first-use.js'
 
@@ -7,13 +7,23 @@ const greeting = (text: string) => new DaemonError('greeting the daemon', text, 
 const raced = "creating symlink from `/var/guix/gcroots/profiles' to `/var/guix/profiles': File exists\n"
 
 describe('the first clients of a daemon', () => {
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => void vi.useRealTimers())
+
+  /** However long it waits. */
+  const patiently = async <T>(work: Promise<T>): Promise<T> => {
+    work.catch(() => undefined)
+    await vi.runAllTimersAsync()
+    return work
+  }
+
   it('come again when another one has made what the daemon was about to make', async () => {
     const outcomes: (Error | string)[] = [greeting(raced), greeting("creating directory `/var/guix/temproots': File exists"), greeting('setting journal mode: database is locked'), greeting("`/var/guix/db/schema' is corrupt"), 'a session']
-    expect(await despiteFirstUse(async () => {
+    expect(await patiently(despiteFirstUse(async () => {
       const outcome = outcomes.shift()
       if (outcome instanceof Error) throw outcome
       return outcome
-    })).toBe('a session')
+    }))).toBe('a session')
   })
 
   it.each([
@@ -30,10 +40,10 @@ describe('the first clients of a daemon', () => {
 
   it('do not come for ever', async () => {
     let attempts = 0
-    await expect(despiteFirstUse(async () => {
+    await expect(patiently(despiteFirstUse(async () => {
       attempts += 1
       throw greeting(raced)
-    })).rejects.toMatchObject({ code: 'daemon-error' })
+    }))).rejects.toMatchObject({ code: 'daemon-error' })
     expect(attempts).toBe(6)
   })
 })
