@@ -62,7 +62,8 @@ export interface Connection {
   exec(command: readonly string[], context: ChannelContext): Promise<RemoteProcess>
   /**
    * Opens a stream to a Unix socket on the machine. Absent: not possible with this transport or server.
-   * @throws OffloadFailure: `forwarding-refused` (the server forbids it; to be retried `later` if it may only be that too many clients wait there), `socket-unavailable` (nothing listens there), `connection-lost`, `connection-closed`
+   * @throws OffloadFailure: `forwarding-refused` (the server forbids it; to be retried `later` if it may only be that too many clients wait there), `socket-unavailable`
+   * (nothing listens there), `connection-lost`, `connection-closed`; the first two may come from the stream instead, to whoever reads, where nobody says so at once
    */
   openSocket?(path: string, context: ChannelContext): Promise<Duplex>
   /** Ends every channel and the session. Safe to call twice. */

@@ -5,7 +5,7 @@ import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat,
 import { connect as connectTcp, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
+import { buffer, text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -41,6 +41,10 @@ async function serve(options: SshdOptions = {}): Promise<Sshd> {
   cleanUp.push(() => sshd.stop())
   return sshd
 }
+
+/** ssh says nothing of it: on a busy host the refusal may come after the stream, to whoever reads. */
+const refusalOf = (connection: Connection, path: string) =>
+  failureOf(Promise.resolve(connection.openSocket?.(path, { signal: never })).then((stream) => stream === undefined ? undefined : buffer(stream)))
 
 function machineOf(sshd: Sshd, changes: Partial<BuildMachine> = {}): BuildMachine {
   return buildMachine({ port: sshd.port, user: sshd.user, hostKey: sshd.hostKeys.ed25519 ?? '', privateKey: sshd.privateKey, ...changes })
@@ -259,7 +263,7 @@ describe('sshd\'s limits', () => {
     const failure = await failureOf(connect(sshd, {}, { connectMs: 700 }))
     expect(failure).toMatchObject({ code: 'server-busy', retry: 'later' })
     expect(failure.message).toContain('MaxStartups')
-    expect(performance.now() - begin).toBeLessThan(1500)
+    expect(performance.now() - begin).toBeLessThan(usual.connectMs)
     occupant.destroy()
   })
 
@@ -283,7 +287,7 @@ describe('sshd\'s limits', () => {
     await using _full = await fullSocket(path)
     await chmod(home, 0o755)
     const connection = await connect(await serve())
-    expect(await failureOf(connection.openSocket?.(path, { signal: never }) ?? Promise.resolve())).toMatchObject({ code: 'forwarding-refused', retry: 'later' })
+    expect(await refusalOf(connection, path)).toMatchObject({ code: 'forwarding-refused', retry: 'later' })
   })
 
   it('forwarding to sockets can be switched off', async () => {
@@ -292,10 +296,10 @@ describe('sshd\'s limits', () => {
     const server = createServer().listen({ path, readableAll: true, writableAll: true })
     await once(server, 'listening')
     const connection = await connect(sshd)
-    const failure = await failureOf(connection.openSocket?.(path, { signal: never }) ?? Promise.resolve())
+    const failure = await refusalOf(connection, path)
     expect(failure.code).toBe('forwarding-refused')
     expect(failure.message).toContain('AllowStreamLocalForwarding')
-    expect((await failureOf(connection.openSocket?.(`${path}-missing`, { signal: never }) ?? Promise.resolve())).code).toBe('socket-unavailable')
+    expect((await refusalOf(connection, `${path}-missing`)).code).toBe('socket-unavailable')
     server.close()
   })
 })

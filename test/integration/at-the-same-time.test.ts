@@ -1,5 +1,6 @@
 /** What happens at the same time as an offload: collections of garbage on both sides, others who send the same item to the same machine. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { collecting } from '../support/collecting.js'
 import { type Farm, hookInMachine, installHook, startFarm } from '../support/farm.js'
 import { leftOnMaster } from '../support/leftovers.js'
 import { contentsComplaints } from '../support/store-facts.js'
@@ -22,25 +23,6 @@ beforeAll(async () => {
 })
 
 afterAll(() => farm[Symbol.asyncDispose]())
-
-/** Collects garbage again and again until told to stop; counts how often it did. */
-const collecting = (machine: Machine) => {
-  const collector = { count: 0, stop: async () => {} }
-  let stopped = false
-  const running = (async () => {
-    while (!stopped) {
-      await machine.guixCommand(['gc'])
-      collector.count += 1
-    }
-  })()
-  // Told at once, whoever waits for it.
-  running.catch(() => undefined)
-  collector.stop = () => {
-    stopped = true
-    return running
-  }
-  return collector
-}
 
 it('collections of garbage on both sides take nothing that an offload needs or has just made', async () => {
   await farm.master.sh('mkdir -p /tmp/many; for i in $(seq 1 300); do head -c 5000 /dev/urandom > /tmp/many/$i; done')

@@ -41,6 +41,10 @@ interface Status {
   readonly error: Problem | null
 }
 
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0)
+/** What a machine's own steps took, if they have been counted. */
+const secondsOf = ({ steps }: Tested): number => sum(steps.map(({ seconds }) => seconds ?? 0))
+
 let farm: Farm
 
 /** Names under which b1 is known besides its own, so that one host can be wrong in many ways. */
@@ -161,8 +165,8 @@ describe('test', () => {
     expect(exitCode).toBe(1)
   })
 
-  it('takes no longer for all of them than for the slowest', () => {
-    expect(seconds).toBeLessThan(25)
+  it('asks all of them at the same time', () => {
+    expect(seconds).toBeLessThan(sum(tested.map(secondsOf)))
   })
 
   it('finds the sound one sound, though seventeen are not', () => {
@@ -350,14 +354,14 @@ it('gives each machine its own time: one whose daemon hangs is told from one tha
   const b4 = farm.builder('b4')
   await b4.daemon.pause()
   try {
-    const started = performance.now()
     const { value, exitCode } = await json<readonly Tested[]>(['test', '/etc/guix/machines.scm', '^b[14]$'])
     expect(exitCode).toBe(1)
     expect(value).toMatchObject([
       { name: 'b1', ok: true },
       { name: 'b4', ok: false, steps: [{ outcome: 'ok' }, { outcome: 'ok' }, { outcome: 'ok' }, { step: 'daemon', outcome: 'failed', error: { code: 'daemon-silent' } }, {}, {}, {}] },
     ])
-    expect(performance.now() - started).toBeLessThan(10_000)
+    const [sound = NaN, hanging = NaN] = value.map(secondsOf)
+    expect(sound).toBeLessThan(hanging)
   } finally {
     await b4.daemon.resume()
   }

@@ -3,7 +3,7 @@ import type { BuildMachine, ConnectContext, Connection, ConnectTimeouts, Offload
 import type { SshSubject, TransportSubject } from '../transport-subject.js'
 
 export const never: AbortSignal = new AbortController().signal
-const usual: ConnectTimeouts = { connectMs: 5000, handshakeMs: 10_000, keepAliveMs: 15_000, keepAliveMisses: 4 }
+export const usual: ConnectTimeouts = { connectMs: 5000, handshakeMs: 10_000, keepAliveMs: 15_000, keepAliveMisses: 4 }
 
 /** The subject, which is there once the tests run, and the connections to its machine. */
 export class TransportBench {

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { never, type TransportBench } from './bench.js'
+import { never, usual, type TransportBench } from './bench.js'
 import { output } from './streams.js'
 
 /** Where SSH connects to, what it refuses, and what it says when it cannot. */
@@ -94,7 +94,7 @@ export function connectingTests(bench: TransportBench): void {
       const failure = await bench.refusal({ name: '127.0.0.1', port: address.port }, { handshakeMs: 400 })
       expect(failure.code).toBe('handshake-timeout')
       expect(performance.now() - begin).toBeGreaterThan(390)
-      expect(performance.now() - begin).toBeLessThan(1200)
+      expect(performance.now() - begin).toBeLessThan(usual.handshakeMs)
       hole.close()
     })
 

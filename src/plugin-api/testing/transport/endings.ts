@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type { RemoteProcess } from '../../index.js'
-import { codeOf, failureOf, never, type TransportBench } from './bench.js'
+import { codeOf, failureOf, never, usual, type TransportBench } from './bench.js'
 import { mebibyte, output, zeros } from './streams.js'
 
 /** A connection from its beginning to its end, whoever ends it. */
@@ -14,7 +14,7 @@ export function endingTests(bench: TransportBench): void {
       const connection = await bench.connect()
       expect(connection.machine.name).toBe(bench.subject.machine.name)
       expect(connection.roundTripMs).toBeGreaterThan(0)
-      expect(connection.roundTripMs).toBeLessThan(1000)
+      expect(connection.roundTripMs).toBeLessThan(usual.handshakeMs)
       expect(Object.keys(connection.details)).not.toEqual([])
     })
 
@@ -41,7 +41,7 @@ export function endingTests(bench: TransportBench): void {
       const begin = performance.now()
       const codes = [await reading, await failureOf(process.exit), await connection.closed].map(codeOf)
       expect(codes).toEqual(['connection-lost', 'connection-lost', 'connection-lost'])
-      expect(performance.now() - begin).toBeLessThan(1000)
+      expect(performance.now() - begin).toBeLessThan(usual.keepAliveMs)
       expect((await failureOf(connection.exec(['true'], { signal: never }))).code).toBe('connection-lost')
     })
 
@@ -59,7 +59,8 @@ export function endingTests(bench: TransportBench): void {
       const begin = performance.now()
       const opening = failureOf(connection.exec(['true'], { signal: never }))
       expect(codeOf(await connection.closed)).toBe('connection-lost')
-      expect(performance.now() - begin).toBeLessThan(keepAlive.keepAliveMs * keepAlive.keepAliveMisses + 300)
+      // Far from the minutes that TCP would take, however busy the host.
+      expect(performance.now() - begin).toBeLessThan(3 * keepAlive.keepAliveMs * keepAlive.keepAliveMisses)
       expect((await opening).code).toBe('connection-lost')
       void reading
       await bench.subject.breakConnections()

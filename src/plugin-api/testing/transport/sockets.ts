@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Connection } from '../../index.js'
@@ -127,7 +128,8 @@ export function socketTests(bench: TransportBench): void {
     it('are unavailable where nothing listens', async () => {
       await listen(() => undefined)
       server.close()
-      const failure = await failureOf(openSocket(await bench.connect()))
+      // Where the other side does not say so it may take a while to show.
+      const failure = await failureOf(openSocket(await bench.connect()).then((stream) => buffer(stream)))
       expect(failure.code).toBe('socket-unavailable')
       expect(failure.message).toContain(path)
     })
