@@ -62,12 +62,19 @@ describe('what is known of a link', () => {
     expect(await choice()).toEqual(measuredNone)
   })
 
-  it('stops when the link has become fast', async () => {
-    const { choice, plain, compressed } = link()
-    await plain(1)
-    await compressed(30)
-    expect(await choice()).toEqual(measuredNone)
-    await plain(100)
+  it('stays with compression when archives that compress well arrive fast, and looks within an hour whether the link has become fast', async () => {
+    const { choice, plain, compressed, later } = link()
+    await plain(0.5)
+    await compressed(13)
+    later(0.9)
+    expect(await choice()).toEqual(zlib)
+    later(0.2)
+    expect(await choice()).toEqual(none)
+    await plain(0.5)
+    expect(await choice()).toEqual(zlib)
+    later(1.1)
+    // Measured before, it does not count for half of this.
+    await plain(5)
     expect(await choice()).toEqual(measuredNone)
   })
 
