@@ -101,7 +101,9 @@ async function startUser(sshd: Sshd) {
 describe('the control master', () => {
   it('is shared: whoever comes later logs in no more, and need not wait', async () => {
     const sshd = await serve()
+    const alone = performance.now()
     const first = await connect(sshd)
+    const login = performance.now() - alone
     expect(await say(first, 'one')).toBe('one')
     await first.close()
     const times: number[] = []
@@ -116,7 +118,7 @@ describe('the control master', () => {
     }
     expect(logins(sshd)).toBe(1)
     expect(await sshProcesses()).toHaveLength(1)
-    expect(times.sort((a, b) => a - b)[5]).toBeLessThan(20)
+    expect(times.sort((a, b) => a - b)[5]).toBeLessThan(login / 2)
   })
 
   it('is one where many processes start at the same time', async () => {
@@ -318,7 +320,7 @@ describe('on the way', () => {
     const connection = await connect(sshd, changes)
     expect(await say(connection, 'through')).toBe('through')
     expect(connection.details.jump).toBe(`${gate.user}@127.0.0.1:${gate.port}`)
-    expect(connection.roundTripMs).toBeLessThan(500)
+    expect(connection.roundTripMs).toBeLessThan(usual.connectMs)
     expect([logins(gate), logins(sshd)]).toEqual([1, 1])
     // Checked end to end.
     const other = await generateKey(join(home, 'other'))

@@ -214,7 +214,7 @@ describe('a server that is busy or ill', () => {
     const failure = await failureOf(connect(sshd, {}, { handshakeMs: 300 }))
     expect(failure.code).toBe('handshake-timeout')
     expect(failure.message).toContain('no SSH server spoke')
-    expect(performance.now() - begin).toBeLessThan(900)
+    expect(performance.now() - begin).toBeLessThan(usual.handshakeMs)
     sshd.signalListener('SIGCONT')
   })
 
@@ -370,5 +370,5 @@ it('lets go of everything when closed', async () => {
   await connection.close()
   expect(held('TCPSocketWrap')).toBe(before.sockets)
   // The test runner has short timers of its own; ours would last for a minute.
-  await vi.waitFor(() => expect(held('Timeout')).toBeLessThanOrEqual(before.timers), 3000)
+  await vi.waitFor(() => expect(held('Timeout')).toBeLessThanOrEqual(before.timers), 15_000)
 })

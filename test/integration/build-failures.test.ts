@@ -81,7 +81,7 @@ describe('the derivation is at fault', () => {
     // Both daemons watch, and either may be the first.
     expect(log).toContain(' timed out after 2 seconds of silence')
     expect(milliseconds).toBeLessThan(30_000)
-    await waitFor('the builder to end', async () => (await buildersWith(marker)).length === 0, 10_000)
+    await waitFor('the builder to end', async () => (await buildersWith(marker)).length === 0, 30_000)
   })
 
   it.each(['while :; do echo tick; done', 'sleep 100'])('a builder that takes too long ends with status 101 and is gone: %s', async (work) => {
@@ -90,8 +90,8 @@ describe('the derivation is at fault', () => {
     expect(failure).toMatchObject({ status: 101 })
     expect(log).toContain(' timed out after ')
     expect(milliseconds).toBeLessThan(40_000)
-    await waitFor('the builder to end', async () => (await buildersWith(marker)).length === 0, 10_000)
-    await waitFor('the hook to end', async () => (await hookProcesses(farm.master)).length === 0, 10_000)
+    await waitFor('the builder to end', async () => (await buildersWith(marker)).length === 0, 30_000)
+    await waitFor('the hook to end', async () => (await hookProcesses(farm.master)).length === 0, 30_000)
   })
 })
 

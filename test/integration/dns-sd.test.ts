@@ -82,7 +82,7 @@ describe.each(['root', 'unprivileged'] as const)('with guix-daemon as %s', (mode
     expect(await farm.master.sh('ls /var/guix/offload | grep -c dns-sd')).toBe('1')
     const { machines } = await listed(farm)
     expect(machines).toMatchObject([{ name: 'alpha.local', source: 'dns-sd', parallelBuilds: 2, hostKey: alpha.hostKey, address: alpha.address }])
-    expect(machines[0]?.heardSecondsAgo).toBeLessThan(5)
+    expect(machines[0]?.heardSecondsAgo).toBeLessThan(60)
   })
 })
 

@@ -132,7 +132,7 @@ describe('another machine takes over when', () => {
     await expectRight(seen, phase)
     // It may believe in a cut connection for long; otherwise nobody goes on working there for us.
     if (way === 'its cable is cut') return
-    await waitFor('b1 to have nothing to do', async () => (await servants(b1)).length === 0, 10_000)
+    await waitFor('b1 to have nothing to do', async () => (await servants(b1)).length === 0, 30_000)
     // A daemon that is killed outright cannot clean up.
     if (way === 'its SSH server is killed') expect(await strangersInStore(b1)).toEqual([])
   })

@@ -25,7 +25,7 @@ describe.each(['ssh2', 'openssh'] as const)('by transport %s', (transport) => {
     // Noticing takes keepAlive × misses, and the choice of another machine a moment; far from the time-outs of TCP, which are minutes.
     if (phasesAfterChoice.includes(phase)) {
       expect(seen.noticedMs).toBeGreaterThan(silenceMs[transport] / 2)
-      expect(seen.noticedMs).toBeLessThan(15_000)
+      expect(seen.noticedMs).toBeLessThan(60_000)
     }
     await expectNothingLeftOf(farm, seen)
   })

@@ -66,11 +66,11 @@ describe('an input of 16 MiB', () => {
     expect(ratio).toBeGreaterThan(5)
   })
 
-  it('is with a near machine at once', async () => {
+  it('is with a near machine sooner than a far one could acknowledge it', async () => {
     const { seconds, outputs } = await offloaded('near', withInput(16 * mebibyte))
     await sameInput('near', outputs['out'] ?? '')
     console.info(`16 MiB to a near machine: ${seconds.send} s`)
-    expect(seconds.send).toBeLessThan(5)
+    expect(seconds.send).toBeLessThan(512 * roundTrip)
   })
 })
 

@@ -201,7 +201,7 @@ describe('test', () => {
 
   it('warns of a late clock and of more builds than there is memory for', () => {
     expect(of('behind')?.warnings).toEqual([
-      expect.stringMatching(/^its clock is (89|90|91) seconds behind ours/),
+      expect.stringMatching(/^its clock is (8\d|90|91) seconds behind ours/),
       expect.stringMatching(/^10000 builds at a time share [\d.]+ GiB of memory, \d+ MiB each/),
     ])
   })
@@ -305,8 +305,8 @@ describe('status', () => {
   })
 
   it('warns of the machine whose clock is behind, in stock\'s words', () => {
-    expect(of('behind')?.timeDifferenceSeconds).toBeLessThanOrEqual(-89)
-    expect(stderr).toMatch(/^guix-offload: warning: machine 'behind' is (89|90|91) seconds behind$/m)
+    expect(of('behind')?.timeDifferenceSeconds).toBeLessThanOrEqual(-80)
+    expect(stderr).toMatch(/^guix-offload: warning: machine 'behind' is (8\d|90|91) seconds behind$/m)
   })
 
   it('prints the lines of guix offload status', async () => {

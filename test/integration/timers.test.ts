@@ -57,7 +57,7 @@ describe.each(['ssh2', 'openssh'] as const)('by transport %s', (transport) => {
     expect(failure).toMatchObject({ status: 1 })
     expect(log).toMatch(/failed: b1: .*the connection was lost/)
     console.info(`${transport}: lost after a silence: the build had failed ${noticed} ms later`)
-    expect(noticed).toBeLessThan(15_000)
+    expect(noticed).toBeLessThan(60_000)
     await farm.forgetFailures()
     await expectNothingLeftOf(farm, { marker })
   })

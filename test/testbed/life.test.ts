@@ -60,7 +60,7 @@ describeOnBed('a bed', () => {
     expect((await processesOf(namespaces, folder)).length).toBeGreaterThan(pids.length)
     owner.kill('SIGKILL')
     await once(owner, 'exit')
-    await expect.poll(() => processesOf(namespaces, folder), { timeout: 5000 }).toEqual([])
+    await expect.poll(() => processesOf(namespaces, folder), { timeout: 20_000 }).toEqual([])
     expect(await hostState()).toEqual(before)
     expect(await readdir(bedsFolder())).toContain(basename(folder))
     await using next = await TestBed.up({ name: 'next' })

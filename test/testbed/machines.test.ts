@@ -100,7 +100,7 @@ describeOnBed('a machine', () => {
         offload: false, signal: abort.signal, onLog: (text) => (text.includes('started') ? abort.abort() : undefined),
       })
       await expect(building).rejects.toThrow()
-      await expect.poll(async () => (await machine.processes()).filter(({ command }) => command.includes('sleep')), { timeout: 5000 }).toEqual([])
+      await expect.poll(async () => (await machine.processes()).filter(({ command }) => command.includes('sleep')), { timeout: 20_000 }).toEqual([])
     })
   })
 

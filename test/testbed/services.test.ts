@@ -41,7 +41,7 @@ describeOnBed('services of a machine', () => {
     })
     await machine.daemon.kill()
     await building
-    await expect.poll(() => running('sleep'), { timeout: 5000 }).toEqual([])
+    await expect.poll(() => running('sleep'), { timeout: 20_000 }).toEqual([])
     expect(machine.daemon.running).toBe(false)
     await machine.daemon.start()
     expect((await build()).built).toBe(true)

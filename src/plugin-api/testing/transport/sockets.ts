@@ -53,14 +53,16 @@ export function socketTests(bench: TransportBench): void {
       await listen((socket) => socket.pipe(socket))
       const connection = await bench.connect()
       const stream = await openSocket(connection)
-      const begin = performance.now()
+      const times: number[] = []
       for (let round = 0; round < 20; round++) {
+        const begin = performance.now()
         stream.write(Buffer.from([round]))
         const [answer] = (await once(stream, 'data')) as [Buffer]
+        times.push(performance.now() - begin)
         expect(answer).toEqual(Buffer.from([round]))
       }
-      // Nagle's algorithm alone would cost 40 ms a round.
-      expect(performance.now() - begin).toBeLessThan(20 * (2 * connection.roundTripMs + 20))
+      // Nagle's algorithm alone would cost 40 ms a round; a busy host delays some, not most of them.
+      expect(times.sort((a, b) => a - b)[10]).toBeLessThan(2 * connection.roundTripMs + 30)
       stream.destroy()
     })
 
