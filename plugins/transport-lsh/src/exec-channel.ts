@@ -3,11 +3,11 @@
  * own way before the link is, since lsh would leave the server's side open otherwise.
  */
 import type { RemoteExit, RemoteProcess } from 'guix-offload/plugin-api'
+import { WireReader } from 'guix-offload-ssh-common/wire.js'
 import { InputStream, OutputStream, type InputSink } from './channel-streams.js'
 import { GatewayLink } from './gateway-link.js'
 import { maxMessage, message } from './messages.js'
 import type { SendBudget, Spender } from './send-budget.js'
-import { WireReader } from './wire-reader.js'
 
 /** Below what lsh lets wait for us, 100 kB. */
 const windowBytes = 90_000

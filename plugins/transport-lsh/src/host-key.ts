@@ -7,8 +7,8 @@
 import { createHash } from 'node:crypto'
 import type { BuildMachine, OffloadFailure } from 'guix-offload/plugin-api'
 import type { Failures } from 'guix-offload-ssh-common/failures.js'
+import { WireReader } from 'guix-offload-ssh-common/wire.js'
 import { encodeCanonical } from './s-expression.js'
-import { WireReader } from './wire-reader.js'
 
 export interface HostKey {
   readonly type: string

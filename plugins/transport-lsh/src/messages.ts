@@ -1,3 +1,5 @@
+import { uint32, wireString } from 'guix-offload-ssh-common/wire.js'
+
 /** Messages of SSH's connection protocol (RFC 4254, 9) with their numbers, and how they are written. */
 export const message = {
   channelOpen: 90,
@@ -24,15 +26,8 @@ export function encode(fields: readonly Field[]): Buffer {
   const parts = fields.map((field, index) => {
     if (typeof field === 'boolean') return Buffer.from([field ? 1 : 0])
     if (typeof field === 'number') return index === 0 ? Buffer.from([field]) : uint32(field)
-    const bytes = typeof field === 'string' ? Buffer.from(field, 'utf8') : field
-    return Buffer.concat([uint32(bytes.length), bytes])
+    return wireString(typeof field === 'string' ? Buffer.from(field, 'utf8') : field)
   })
   const length = parts.reduce((sum, part) => sum + part.length, 0)
   return Buffer.concat([uint32(length), ...parts])
-}
-
-function uint32(value: number): Buffer {
-  const bytes = Buffer.alloc(4)
-  bytes.writeUInt32BE(value)
-  return bytes
 }

@@ -3,8 +3,8 @@
  * (p …) (q …) (a …) (b …) (c …)))`, where a = d mod p-1, b = d mod q-1 and c = q⁻¹ mod p. What already is lsh's is passed on as it is.
  */
 import { createPrivateKey, createPublicKey } from 'node:crypto'
+import { WireReader, wireString } from 'guix-offload-ssh-common/wire.js'
 import { encodeCanonical, positiveInteger } from './s-expression.js'
-import { WireReader } from './wire-reader.js'
 
 export interface LshKey {
   /** What lsh reads. Secret. */
@@ -89,10 +89,4 @@ function remainder(d: Buffer, prime: Buffer): Buffer {
   const value = (bytes: Buffer): bigint => BigInt(`0x${bytes.toString('hex')}`)
   const hex = (value(d) % (value(prime) - 1n)).toString(16)
   return positiveInteger(Buffer.from(hex.padStart(hex.length + (hex.length % 2), '0'), 'hex'))
-}
-
-function wireString(bytes: Buffer): Buffer {
-  const length = Buffer.alloc(4)
-  length.writeUInt32BE(bytes.length)
-  return Buffer.concat([length, bytes])
 }

@@ -3,7 +3,7 @@
  * lsh shows none of it when it goes wrong, so a connection of our own listens, too: it tells a closed port from a silent server, and what the server offers.
  */
 import type { Socket } from 'node:net'
-import { WireReader } from './wire-reader.js'
+import { WireReader } from 'guix-offload-ssh-common/wire.js'
 
 export interface ServerHello {
   /** Text before the identification line; all there is if that never came. */

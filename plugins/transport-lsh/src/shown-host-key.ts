@@ -2,8 +2,8 @@
  * Which host key a machine shows. lsh only says that it does not trust it; with all its debugging messages it prints the packet that holds the key (KEXDH_REPLY, RFC 4253,
  * 8), in lines of an offset and 16 bytes in hexadecimal. So it is run once more, for the error message alone, and ended as soon as that packet is complete.
  */
+import { WireReader } from 'guix-offload-ssh-common/wire.js'
 import { LshProcess, type LshOptions } from './lsh-process.js'
-import { WireReader } from './wire-reader.js'
 
 const kexReply = 31
 

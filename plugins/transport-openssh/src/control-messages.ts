@@ -5,6 +5,7 @@
  * itself is run for those. (Masters also offer a "proxy mode" without files; one whose client goes away after a channel was refused to it ends with
  * "no remote_id", and with it everybody's channels: 8.4 to 10.)
  */
+import { uint32, wireString } from 'guix-offload-ssh-common/wire.js'
 
 export const request = {
   hello: 1,
@@ -81,18 +82,5 @@ function decode(body: Buffer): Reply {
   }
 }
 
-function frame(...parts: readonly Buffer[]): Buffer {
-  const body = Buffer.concat(parts)
-  return Buffer.concat([uint32(body.length), body])
-}
-
-function uint32(value: number): Buffer {
-  const bytes = Buffer.alloc(4)
-  bytes.writeUInt32BE(value)
-  return bytes
-}
-
-function text(value: string): Buffer {
-  const bytes = Buffer.from(value)
-  return Buffer.concat([uint32(bytes.length), bytes])
-}
+const frame = (...parts: readonly Buffer[]): Buffer => wireString(Buffer.concat(parts))
+const text = (value: string): Buffer => wireString(Buffer.from(value))

@@ -1,3 +1,5 @@
+import { WireReader, wireString } from 'guix-offload-ssh-common/wire.js'
+
 /**
  * RFC 3447 wants an RSA signature to be as long as the modulus, and cryptographic libraries take no other. lshd writes the number it is without its leading zeros, so that one
  * in 256 of its signatures is a byte too short; OpenSSH's client fills them up, and so do we.
@@ -12,25 +14,17 @@ export function wholeSignature(hostKey: Buffer, signature: Buffer): Buffer {
   // As a positive number it may start with a zero byte.
   const missing = modulus.length - (modulus[0] === 0 ? 1 : 0) - number.length
   if (missing <= 0) return signature
-  const parts = [algorithm, Buffer.concat([Buffer.alloc(missing), number])]
-  return Buffer.concat(parts.flatMap((part) => [lengthOf(part), part]))
+  return Buffer.concat([wireString(algorithm), wireString(Buffer.concat([Buffer.alloc(missing), number]))])
 }
 
 /** None if they do not fill the bytes. */
 function stringsIn(bytes: Buffer): Buffer[] {
+  const reader = new WireReader(bytes)
   const found: Buffer[] = []
-  let at = 0
-  while (at + 4 <= bytes.length) {
-    const end = at + 4 + bytes.readUInt32BE(at)
-    if (end > bytes.length) return []
-    found.push(bytes.subarray(at + 4, end))
-    at = end
+  try {
+    while (reader.rest > 0) found.push(reader.string())
+    return found
+  } catch {
+    return []
   }
-  return at === bytes.length ? found : []
-}
-
-function lengthOf(bytes: Buffer): Buffer {
-  const length = Buffer.alloc(4)
-  length.writeUInt32BE(bytes.length)
-  return length
 }

@@ -1,4 +1,6 @@
-/** Reads the data types of SSH (RFC 4251, 5) from a whole message. @throws RangeError where the message ends too early */
+/** The data types of SSH (RFC 4251, 5). */
+
+/** Reads them from a whole message. @throws RangeError where the message ends too early */
 export class WireReader {
   private offset = 0
 
@@ -29,4 +31,14 @@ export class WireReader {
     this.offset += length
     return this.bytes.subarray(this.offset - length, this.offset)
   }
+}
+
+export function uint32(value: number): Buffer {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32BE(value)
+  return bytes
+}
+
+export function wireString(bytes: Buffer): Buffer {
+  return Buffer.concat([uint32(bytes.length), bytes])
 }
