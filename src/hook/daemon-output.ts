@@ -32,6 +32,7 @@ export class DaemonOutput {
 
   /** Looks from time to time whether anybody still reads us: a silent build gives no occasion to notice. Returns how to stop. */
   watch(milliseconds = 1_000): () => void {
+    if (!isPipe(this.#fd)) return () => undefined
     const timer = setInterval(() => {
       if (!hasReader(this.#fd)) this.#gone.abort(new Error('nobody reads our messages any more'))
     }, milliseconds)
@@ -54,10 +55,18 @@ export class DaemonOutput {
   }
 }
 
-/** A pipe that nobody reads cannot be opened for writing without waiting; whatever else goes wrong tells nothing, nor does what is no pipe: a socket can never be opened that way. */
+/** What is none, or closed, tells nothing of its reader: a socket, say, can never be opened as below. */
+function isPipe(fd: number): boolean {
+  try {
+    return fstatSync(fd).isFIFO()
+  } catch {
+    return false
+  }
+}
+
+/** A pipe that nobody reads cannot be opened for writing without waiting; whatever else goes wrong tells nothing. */
 function hasReader(fd: number): boolean {
   try {
-    if (!fstatSync(fd).isFIFO()) return true
     closeSync(openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY))
     return true
   } catch (error) {
