@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { never, usual, type TransportBench } from './bench.js'
@@ -85,40 +85,36 @@ export function connectingTests(bench: TransportBench): void {
       expect(failure.code).toBe('connection-refused')
     })
 
-    it('gives up in time on a server that accepts and says nothing', async () => {
-      const hole = createServer(() => undefined).listen(0, '127.0.0.1')
-      await once(hole, 'listening')
-      const address = hole.address()
-      if (address === null || typeof address === 'string') throw new Error('no port')
+    it('gives up in time on a server that accepts and says nothing', () => listening(() => undefined, async (server) => {
       const begin = performance.now()
-      const failure = await bench.refusal({ name: '127.0.0.1', port: address.port }, { handshakeMs: 400 })
+      const failure = await bench.refusal(server, { handshakeMs: 400 })
       expect(failure.code).toBe('handshake-timeout')
       expect(performance.now() - begin).toBeGreaterThan(390)
       expect(performance.now() - begin).toBeLessThan(usual.handshakeMs)
-      hole.close()
-    })
+    }))
 
-    it('says that something else listens on the port', async () => {
-      const other = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')).listen(0, '127.0.0.1')
-      await once(other, 'listening')
-      const address = other.address()
-      if (address === null || typeof address === 'string') throw new Error('no port')
-      const failure = await bench.refusal({ name: '127.0.0.1', port: address.port })
+    it('says that something else listens on the port', () => listening((socket) => socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'), async (server) => {
+      const failure = await bench.refusal(server)
       expect(failure.code).toBe('not-an-ssh-server')
-      other.close()
-    })
+    }))
 
-    it('stops connecting at once when aborted', async () => {
-      const hole = createServer(() => undefined).listen(0, '127.0.0.1')
-      await once(hole, 'listening')
-      const address = hole.address()
-      if (address === null || typeof address === 'string') throw new Error('no port')
+    it('stops connecting at once when aborted', () => listening(() => undefined, async (server) => {
       const controller = new AbortController()
       const reason = new Error('another machine was faster')
-      const attempted = bench.attempt({ name: '127.0.0.1', port: address.port }, {}, { signal: controller.signal })
+      const attempted = bench.attempt(server, {}, { signal: controller.signal })
       setTimeout(() => controller.abort(reason), 100)
       await expect(attempted).rejects.toBe(reason)
-      hole.close()
-    })
+    }))
   })
+}
+
+/** While something that is no SSH server listens, there for a machine to be. */
+async function listening(greet: (socket: Socket) => unknown, use: (there: { readonly name: string, readonly port: number }) => Promise<void>): Promise<void> {
+  const server = createServer(greet).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  try {
+    await use({ name: '127.0.0.1', port: (server.address() as AddressInfo).port })
+  } finally {
+    server.close()
+  }
 }
