@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Farm, startFarm } from '../support/farm.js'
 import { heldStoreLocks, leftOnMaster, servants, strangersInStore, takenSlots } from '../support/leftovers.js'
+import { daemonKilled, daemonStopped, linkLost, sshdKilled } from '../support/machine-faults.js'
 import { buildersWith, hookProcesses, uniqueMarker } from '../support/master-view.js'
 import { buildDerivation, type DerivationSpec } from '../testbed/derivations.js'
 import type { Machine } from '../testbed/machine.js'
@@ -67,10 +68,10 @@ const outOfTheRace = async (...names: readonly string[]) => {
 }
 
 const ways = {
-  'its SSH server is killed': { end: (machine: Machine) => machine.sshd.kill(), mend: (machine: Machine) => machine.sshd.start() },
-  'its daemon is killed': { end: (machine: Machine) => machine.daemon.kill(), mend: (machine: Machine) => machine.daemon.start() },
-  'its daemon hangs': { end: (machine: Machine) => machine.daemon.pause(), mend: (machine: Machine) => machine.daemon.resume() },
-  'its cable is cut': { end: (machine: Machine) => machine.disconnect(), mend: (machine: Machine) => machine.reconnect() },
+  'its SSH server is killed': sshdKilled,
+  'its daemon is killed': daemonKilled,
+  'its daemon hangs': daemonStopped,
+  'its cable is cut': linkLost,
 } as const
 type Way = keyof typeof ways
 
@@ -125,7 +126,7 @@ const cases = (Object.keys(ways) as Way[]).flatMap((way) => phases.filter((phase
 describe('another machine takes over when', () => {
   it.each(cases)('%s during: %s', async (way, phase) => {
     const b1 = farm.builder('b1')
-    const seen = await lost(phase, ways[way].end)
+    const seen = await lost(phase, ways[way].strike)
     await ways[way].mend(b1)
     await b1.limitBandwidth(undefined)
     console.info(`${way} during ${phase}: noticed after ${seen.noticed} ms, ${JSON.stringify(seen.history.map((entry) => (entry['error'] as { code: string } | undefined)?.code))}`)

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { collecting } from '../support/collecting.js'
 import type { Farm } from '../support/farm.js'
 import { expectNothingLeftOf, phasesAfterChoice, runRow, startFaultFarm } from '../support/fault-matrix.js'
-import type { Machine } from '../testbed/machine.js'
+import { daemonKilled, linkLost, sshdKilled } from '../support/machine-faults.js'
 
 let farm: Farm
 beforeAll(async () => {
@@ -12,13 +12,13 @@ beforeAll(async () => {
 afterAll(() => farm[Symbol.asyncDispose]())
 
 describe.each([
-  ['its link is lost', (b1: Machine) => b1.disconnect(), (b1: Machine) => b1.reconnect()],
-  ['its sshd is killed', (b1: Machine) => b1.sshd.kill(), (b1: Machine) => b1.sshd.start()],
-  ['its guix-daemon is killed', (b1: Machine) => b1.daemon.kill(), (b1: Machine) => b1.daemon.start()],
-] as const)('another machine does the build when %s', (_fault, strike, mend) => {
+  ['its link is lost', linkLost],
+  ['its sshd is killed', sshdKilled],
+  ['its guix-daemon is killed', daemonKilled],
+] as const)('another machine does the build when %s', (_name, fault) => {
   it.each(phasesAfterChoice)('during: %s', async (phase) => {
     const collectors = [farm.master, ...farm.builders].map((machine) => collecting(machine, { dauntless: true }))
-    const seen = await runRow(farm, { phase, strike, mend }).finally(() => Promise.all(collectors.map((collector) => collector.stop())))
+    const seen = await runRow(farm, { phase, ...fault }).finally(() => Promise.all(collectors.map((collector) => collector.stop())))
     // The output itself is no longer protected, and may be gone by now.
     const { outcome: { failure, log }, history } = seen
     expect(failure, log).toBeUndefined()

@@ -3,15 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Farm } from '../support/farm.js'
 import { expectBuilt, expectElsewhere, expectNothingLeftOf, faultPhases, phasesAfterChoice, runRow, startFaultFarm } from '../support/fault-matrix.js'
-import type { Machine } from '../testbed/machine.js'
+import { linkLost } from '../support/machine-faults.js'
 
 /** keepAlive × misses, as the farm is configured; ssh counts in whole seconds. */
 const silenceMs = { ssh2: 900, openssh: 2000 } as const
 
 describe.each(['ssh2', 'openssh'] as const)('by transport %s', (transport) => {
   let farm: Farm
-  const cut = (machine: Machine) => machine.disconnect()
-  const mend = (machine: Machine) => machine.reconnect()
 
   beforeAll(async () => {
     farm = await startFaultFarm({ name: `link-${transport}`, configuration: `transport: ${transport}\n` })
@@ -19,7 +17,7 @@ describe.each(['ssh2', 'openssh'] as const)('by transport %s', (transport) => {
   afterAll(() => farm[Symbol.asyncDispose]())
 
   it.each(faultPhases)('a link that is lost without a word during: %s', async (phase) => {
-    const seen = await runRow(farm, { phase, strike: cut, mend })
+    const seen = await runRow(farm, { phase, ...linkLost })
     await expectElsewhere(farm, seen, /^connection-lost$/)
     console.info(`${transport}: lost during ${phase}: noticed and replaced after ${seen.noticedMs ?? 'no'} ms`)
     // Noticing takes keepAlive × misses, and the choice of another machine a moment; far from the time-outs of TCP, which are minutes.
@@ -46,7 +44,7 @@ describe.each(['ssh2', 'openssh'] as const)('by transport %s', (transport) => {
             await sleep(400)
           }
         },
-        mend,
+        mend: linkLost.mend,
       })
       await expectBuilt(farm, seen, 'b1')
       expect(flaps).toBe(3)

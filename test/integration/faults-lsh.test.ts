@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Farm } from '../support/farm.js'
 import { expectElsewhere, expectNothingLeftOf, phasesAfterChoice, runRow, startFaultFarm } from '../support/fault-matrix.js'
 import { leftOnMaster, settledAfterKill } from '../support/leftovers.js'
+import { linkLost, lshdKilled, lshdStopped } from '../support/machine-faults.js'
 import { hookProcesses } from '../support/master-view.js'
 import type { Machine } from '../testbed/machine.js'
 import { waitFor } from '../testbed/wait.js'
@@ -24,20 +25,20 @@ afterEach(async () => {
 const nothing = async () => undefined
 
 describe.each([
-  ['its link is lost', (b1: Machine) => b1.disconnect(), (b1: Machine) => b1.reconnect()],
-  ['lshd stops', (b1: Machine) => b1.lshd.pause(), (b1: Machine) => b1.lshd.resume()],
-  ['lshd is killed', (b1: Machine) => b1.lshd.kill(), (b1: Machine) => b1.lshd.start()],
-] as const)('another machine does the build when %s', (fault, strike, mend) => {
+  ['its link is lost', linkLost],
+  ['lshd stops', lshdStopped],
+  ['lshd is killed', lshdKilled],
+] as const)('another machine does the build when %s', (name, fault) => {
   it.each(phasesAfterChoice)('during: %s', async (phase) => {
-    const seen = await runRow(farm, { phase, strike, mend })
+    const seen = await runRow(farm, { phase, ...fault })
     await expectElsewhere(farm, seen, /^connection-lost$/)
-    console.info(`${fault} during ${phase}: noticed and replaced after ${seen.noticedMs ?? 'no'} ms`)
+    console.info(`${name} during ${phase}: noticed and replaced after ${seen.noticedMs ?? 'no'} ms`)
     await expectNothingLeftOf(farm, seen)
   })
 })
 
 it.each(['connect', 'probe'] as const)('another machine does the build when lshd is killed during: %s', async (phase) => {
-  const seen = await runRow(farm, { phase, strike: (b1) => b1.lshd.kill(), mend: (b1) => b1.lshd.start() })
+  const seen = await runRow(farm, { phase, ...lshdKilled })
   await expectElsewhere(farm, seen, /./)
   await expectNothingLeftOf(farm, seen)
 })

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Farm } from '../support/farm.js'
 import { expectElsewhere, expectNothingLeftOf, type FaultPhase, faultPhases, runRow, startFaultFarm } from '../support/fault-matrix.js'
-import type { Machine } from '../testbed/machine.js'
+import { daemonKilled, daemonStopped, sshdKilled, sshdStopped } from '../support/machine-faults.js'
 
 let farm: Farm
 
@@ -12,10 +12,10 @@ beforeAll(async () => {
 afterAll(() => farm[Symbol.asyncDispose]())
 
 const services = {
-  'its SSH server stops': { end: (machine: Machine) => machine.sshd.pause(), mend: (machine: Machine) => machine.sshd.resume() },
-  'its SSH server is killed': { end: (machine: Machine) => machine.sshd.kill(), mend: (machine: Machine) => machine.sshd.start() },
-  'its daemon stops': { end: (machine: Machine) => machine.daemon.pause(), mend: (machine: Machine) => machine.daemon.resume() },
-  'its daemon is killed': { end: (machine: Machine) => machine.daemon.kill(), mend: (machine: Machine) => machine.daemon.start() },
+  'its SSH server stops': sshdStopped,
+  'its SSH server is killed': sshdKilled,
+  'its daemon stops': daemonStopped,
+  'its daemon is killed': daemonKilled,
 } as const
 
 const rows: readonly (readonly [keyof typeof services, FaultPhase, RegExp])[] = [
@@ -26,8 +26,7 @@ const rows: readonly (readonly [keyof typeof services, FaultPhase, RegExp])[] = 
 
 describe('another machine does the build when', () => {
   it.each(rows)('%s during: %s', async (fault, phase, code) => {
-    const { end, mend } = services[fault]
-    const seen = await runRow(farm, { phase, strike: end, mend })
+    const seen = await runRow(farm, { phase, ...services[fault] })
     await expectElsewhere(farm, seen, code)
     await expectNothingLeftOf(farm, seen)
   })
@@ -39,8 +38,7 @@ describe('another machine does the build when', () => {
     ['its daemon is killed', 'connect', 'socket-unavailable'],
     ['its daemon is killed', 'probe', 'socket-unavailable'],
   ] as const)('%s during: %s', async (fault, phase, code) => {
-    const { end, mend } = services[fault]
-    const seen = await runRow(farm, { phase, strike: end, mend })
+    const seen = await runRow(farm, { phase, ...services[fault] })
     const { outcome: { failure, log }, history } = seen
     expect(failure, log).toBeUndefined()
     expect(history.at(-1), log).toMatchObject({ machine: 'b2:22', outcome: 'built' })
@@ -55,8 +53,7 @@ describe('another machine does the build when', () => {
 
 /** The link is alive, and a builder may be silent for as long as its limit allows: only that limit, which the master's own daemon keeps, ends a build whose daemon hangs. */
 it('a daemon that stops during the build costs no more than the limit of its silence', async () => {
-  const { end, mend } = services['its daemon stops']
-  const seen = await runRow(farm, { phase: 'build', silence: 300, strike: end, mend, build: { maxSilentTime: 3 } })
+  const seen = await runRow(farm, { phase: 'build', silence: 300, ...daemonStopped, build: { maxSilentTime: 3 } })
   const { outcome: { failure, log } } = seen
   expect(failure, log).toMatchObject({ status: 101 })
   expect(log).toContain(' timed out after 3 seconds of silence')

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { endControlMasters, killControlMaster } from '../support/control-masters.js'
 import { type Farm, startFarm } from '../support/farm.js'
 import { heldStoreLocks, leftOnMaster, servants, takenSlots } from '../support/leftovers.js'
+import { daemonKilled, linkLost, type MachineFault, sshdKilled, sshdStopped } from '../support/machine-faults.js'
 import { hookProcesses } from '../support/master-view.js'
 import { contentsComplaints, factsOf } from '../support/store-facts.js'
 import { buildDerivations, type DerivationSpec } from '../testbed/derivations.js'
@@ -51,14 +52,11 @@ const graph = (random: () => number, count: number): DerivationSpec[] => {
 interface Fault {
   readonly name: string
   /** Resolves to false if there was nothing to strike. */
-  strike(machine: Machine): Promise<unknown>
+  readonly strike: MachineFault['strike']
   /** Absent: the machine is none the worse for it. */
-  mend?(machine: Machine): Promise<unknown>
+  readonly mend?: MachineFault['mend']
 }
-const cable: Fault = { name: 'cable', strike: (machine) => machine.disconnect(), mend: (machine) => machine.reconnect() }
-const sshdKilled: Fault = { name: 'sshd killed', strike: (machine) => machine.sshd.kill(), mend: (machine) => machine.sshd.start() }
-const sshdStopped: Fault = { name: 'sshd stopped', strike: (machine) => machine.sshd.pause(), mend: (machine) => machine.sshd.resume() }
-const daemonKilled: Fault = { name: 'daemon killed', strike: (machine) => machine.daemon.kill(), mend: (machine) => machine.daemon.start() }
+const cable: Fault = { name: 'cable', ...linkLost }
 const masterKilled: Fault = {
   name: 'control master killed',
   async strike({ name }) {
@@ -76,7 +74,7 @@ interface Soak {
 }
 
 const soaks: readonly Soak[] = [
-  { transport: 'ssh2', count: fullCount, faults: [cable, sshdKilled, sshdStopped, daemonKilled], pace: 6 },
+  { transport: 'ssh2', count: fullCount, faults: [cable, { name: 'sshd killed', ...sshdKilled }, { name: 'sshd stopped', ...sshdStopped }, { name: 'daemon killed', ...daemonKilled }], pace: 6 },
   { transport: 'openssh', count: Math.ceil(fullCount / 6), faults: [masterKilled, masterKilled, cable, masterKilled], pace: 1 },
 ]
 
