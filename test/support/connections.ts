@@ -1,7 +1,9 @@
 import { text } from 'node:stream/consumers'
-import type { Connection } from '../../src/plugin-api/index.js'
+import type { Connection, OffloadFailure } from '../../src/plugin-api/index.js'
 
-export { failureOf } from '../../src/plugin-api/testing/transport/bench.js'
+export async function failureOf(promise: Promise<unknown>): Promise<OffloadFailure> {
+  return promise.then(() => { throw new Error('it succeeded') }, (error: unknown) => error as OffloadFailure)
+}
 
 /** What comes back when the machine is to say it. */
 export async function say(connection: Connection, words: string): Promise<string> {
