@@ -1,7 +1,7 @@
 /** A machine that is lost after it was chosen: the next one takes over in the same process. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Farm, startFarm } from '../support/farm.js'
-import { heldStoreLocks, leftOnMaster, servants, strangersInStore, takenSlots } from '../support/leftovers.js'
+import { heldStoreLocks, leftOnMaster, servants, strangersAfterInterruption, takenSlots } from '../support/leftovers.js'
 import { daemonKilled, daemonStopped, linkLost, sshdKilled } from '../support/machine-faults.js'
 import { buildersWith, hookProcesses, uniqueMarker } from '../support/master-view.js'
 import { buildDerivation, type DerivationSpec } from '../testbed/derivations.js'
@@ -135,7 +135,7 @@ describe('another machine takes over when', () => {
     if (way === 'its cable is cut') return
     await waitFor('b1 to have nothing to do', async () => (await servants(b1)).length === 0, 30_000)
     // A daemon that is killed outright cannot clean up.
-    if (way === 'its SSH server is killed') expect(await strangersInStore(b1)).toEqual([])
+    if (way === 'its SSH server is killed') expect(await strangersAfterInterruption(b1)).toEqual([])
   })
 })
 

@@ -9,7 +9,7 @@ import { writeMachinesScm } from '../testbed/machines-scm.js'
 import { waitFor } from '../testbed/wait.js'
 import { endControlMasters } from './control-masters.js'
 import { type Farm, type FarmOptions, startFarm } from './farm.js'
-import { heldStoreLocks, leftOnMaster, servants, strangersInStore, takenSlots } from './leftovers.js'
+import { heldStoreLocks, leftOnMaster, servants, strangersAfterInterruption, takenSlots } from './leftovers.js'
 import { buildersWith, hookProcesses, uniqueMarker } from './master-view.js'
 
 export type FaultPhase = 'connect' | 'probe' | 'send' | 'build' | 'fetch'
@@ -238,5 +238,5 @@ export async function expectNothingLeftOf(farm: Farm, { marker }: Pick<SeenRow, 
   expect(await takenSlots(farm)).toEqual([])
   expect(await leftOnMaster(farm)).toEqual([])
   for (const machine of [master, b1]) expect(await heldStoreLocks(machine), machine.name).toEqual([])
-  if (!untidy) expect(await strangersInStore(b1)).toEqual([])
+  if (!untidy) expect(await strangersAfterInterruption(b1)).toEqual([])
 }

@@ -19,6 +19,19 @@ export async function strangersInStore(machine: Machine): Promise<string[]> {
   return answer.split('\n').flatMap((line) => (line.startsWith('stranger ') ? [line.slice('stranger '.length)] : []))
 }
 
+/**
+ * The same where builds may have been interrupted: a guix-daemon that is interrupted once more while it removes the folder of its chroot leaves it to its next collection. It is
+ * held to that; all else is as strange as ever.
+ */
+export async function strangersAfterInterruption(machine: Machine): Promise<string[]> {
+  const strangers = await strangersInStore(machine)
+  if (strangers.length === 0 || !strangers.every((name) => name.endsWith('.drv.chroot'))) return strangers
+  console.info(`${machine.name} collects ${strangers.join(' ')}`)
+  // The least that can be asked for: what is not valid is removed first.
+  await machine.guixCommand(['gc', '--collect-garbage=1'])
+  return strangersInStore(machine)
+}
+
 /** Lock files of the store that somebody holds, asked of the kernel. */
 export async function heldStoreLocks(machine: Machine): Promise<string[]> {
   const names = (await machine.sh('cd /gnu/store; ls -A | grep "[.]lock$" || true')).split('\n').filter((name) => name !== '')
@@ -70,7 +83,7 @@ export async function settledAfterKill(farm: Farm, machine: Machine, marker: str
     const locks = await heldStoreLocks(each)
     if (locks.length > 0) throw new Error(`locks held on ${each.name}: ${locks.join(' ')}`)
   }
-  const there = await strangersInStore(machine)
+  const there = await strangersAfterInterruption(machine)
   if (there.length > 0) throw new Error(`left in the store of ${machine.name}: ${there.join(' ')}`)
   const folders = await machine.sh('ls -d /tmp/guix-build-* 2> /dev/null || true')
   if (folders !== '') throw new Error(`build folders left on ${machine.name}: ${folders}`)
